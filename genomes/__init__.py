@@ -1,0 +1,1 @@
+"""Genes, search spaces, architectures and workloads: what a network is, without torch."""

@@ -1,0 +1,94 @@
+"""One kind of error for a user's mistakes: it names the field, the value, and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+_TEXT_PREFIXES = ("Input should be ", "Value error, ")
+_LONGEST_VALUE = 80
+
+
+class RequestError(ValueError):
+    """What a user asked for cannot be done; the text is one line that says what would be allowed.
+
+    Attributes:
+        field: Name of the field, key or argument, as the user wrote it.
+        value: What was received.
+        allowed: What is allowed there, as a phrase.
+        remedy: What to do about it; may be empty.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str, remedy: str = "") -> None:
+        """Store the four parts; the message is ``FIELD: got VALUE; allowed: ALLOWED. REMEDY``."""
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        self.remedy = remedy
+        super().__init__(f"{field}: got {_short(value)}; allowed: {allowed}. {remedy}".rstrip())
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[str, object, str, str]]:
+        """Pickle by the four parts, so that the error crosses process borders intact."""
+        return type(self), (self.field, self.value, self.allowed, self.remedy)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like `name`, or None if none resembles it."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[matches[0]] if matches else None
+
+
+def unknown_name(field: str, name: object, known: Iterable[str]) -> RequestError:
+    """Return the error for a name that is none of `known`; it suggests the nearest one."""
+    names = sorted(known)
+    close = nearest(str(name), names)
+    remedy = f"Did you mean {close!r}?" if close else ""
+    return RequestError(field, name, ", ".join(names) or "nothing", remedy)
+
+
+def request_error(
+    error: ValidationError, *, prefix: str = "", known: Iterable[str] = ()
+) -> RequestError:
+    """Turn the first error of a pydantic validation into one clear line.
+
+    Args:
+        error: What pydantic raised.
+        prefix: Put before the field's name, e.g. ``"hardware"`` gives ``hardware.FIELD``.
+        known: Field names to suggest from where a field is not known.
+    """
+    first = error.errors(include_url=False)[0]
+    field = field_path((*((prefix,) if prefix else ()), *first["loc"]))
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, RequestError):
+        inner = field_path((*((field,) if first["loc"] or prefix else ()), cause.field))
+        return RequestError(inner, cause.value, cause.allowed, cause.remedy)
+    if first["type"] == "extra_forbidden":
+        return unknown_name(field_path((prefix,)) or "field", first["loc"][-1], known)
+    if first["type"] == "missing":
+        return RequestError(field, "nothing", "a value (this field is required)")
+    return RequestError(field or error.title, first["input"], _allowed(first["msg"]))
+
+
+def field_path(parts: Iterable[int | str]) -> str:
+    """Join parts as a user would write them: ``("layers", 0, "kernel")`` is ``layers[0].kernel``."""
+    path = ""
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part:
+            path += f".{part}" if path else part
+    return path
+
+
+def _allowed(message: str) -> str:
+    for prefix in _TEXT_PREFIXES:
+        message = message.removeprefix(prefix)
+    return message
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) and value == "nothing" else repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

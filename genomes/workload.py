@@ -1,0 +1,410 @@
+"""A workload: what a chip must execute of a network, and all that a chip model sees of it.
+
+It is a list of matrix layers (convolutions in one to three dimensions, and linear layers) with
+their sizes, bit widths and spike rates, and the number of time steps of one inference. Its file
+format is JSON with ``"schema": "evo-snn workload 1"``. Layers are validated one by one, never
+against their neighbours, so that skips, flattening and odd pooling are legal.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
+
+from genomes.errors import RequestError, field_path, request_error, unknown_name
+
+SCHEMA = "evo-snn workload 1"
+
+#: Spikes per neuron and time step where nobody has measured them. 0.15 is a usual mean rate of
+#: trained convolutional SNNs, and the activity at which our reference figures were taken.
+DEFAULT_RATE = 0.15
+
+#: State bits of a neuron where nobody says: one 12-bit membrane potential, the width for which the
+#: digital neuron's unit costs were composed.
+DEFAULT_STATE_BITS = 12
+
+_LARGEST = 2**24
+
+
+def _whole(value: object) -> int:
+    """Accept any whole-number type, but no bool, float or text."""
+    if isinstance(value, bool):
+        raise ValueError("a whole number")
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError("a whole number") from None
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[Whole, Field(ge=1, le=_LARGEST)]
+Natural = Annotated[Whole, Field(ge=0, le=_LARGEST)]
+Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Layer(BaseModel):
+    """What all layers have in common.
+
+    Attributes:
+        name: How the layer is called in a cost's breakdown.
+        weight_bits: Bits of one weight, sign included.
+        input_bits: Bits of one input value; 1 means spikes. More are read bit by bit.
+        input_rate: Mean fraction of the input lines that are 1 in one read: for spikes, the spikes
+            per input and time step; for wider inputs, the mean count of ones / `input_bits`.
+        output_rate: Spikes per output neuron and time step, before any pooling of spikes.
+        static_input: The input is the same in every time step, so that the products are computed
+            once and held.
+        domain: "memory" (on crossbars) or "digital" (on a digital multiply-accumulate unit).
+        neuron_state_bits: All state bits of one neuron (two variables: twice their width); of a
+            read-out layer, the bits of one accumulator. 0 means no state.
+        pool: Pooling window after the layer, one entry a dimension; None means no pooling.
+        pool_kind: "max" pools spikes (OR) after the neuron, "average" pools the neuron's input.
+        residual_inputs: Further spike maps of the output's size that are combined with the output.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    weight_bits: Annotated[Whole, Field(ge=1, le=32)] = 8
+    input_bits: Annotated[Whole, Field(ge=1, le=16)] = 1
+    input_rate: Rate = DEFAULT_RATE
+    output_rate: Rate = DEFAULT_RATE
+    static_input: StrictBool = False
+    domain: Literal["memory", "digital"] = "memory"
+    neuron_state_bits: Annotated[Whole, Field(ge=0, le=1024)] = DEFAULT_STATE_BITS
+    pool: tuple[Count, ...] | None = None
+    pool_kind: Literal["max", "average"] = "max"
+    residual_inputs: Annotated[Whole, Field(ge=0, le=1024)] = 0
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Input and output channels (of a linear layer: features)."""
+        raise NotImplementedError
+
+    @property
+    def group_count(self) -> int:
+        """Groups of a grouped convolution; 1 otherwise."""
+        return 1
+
+    @property
+    def kernel_size(self) -> int:
+        """Kernel positions: the product of the kernel's sides; 1 for a linear layer."""
+        return 1
+
+    @property
+    def input_positions(self) -> int:
+        """Positions of the input map; 1 for a linear layer."""
+        return 1
+
+    @property
+    def positions(self) -> int:
+        """Output positions before pooling; 1 for a linear layer."""
+        return 1
+
+    @property
+    def stored_positions(self) -> int:
+        """Output positions of the stored spike map, after pooling."""
+        return 1
+
+    @property
+    def rows(self) -> int:
+        """Weights of one output channel: the rows of the weight matrix of one group."""
+        return self.channels[0] // self.group_count * self.kernel_size
+
+    @property
+    def columns(self) -> int:
+        """Output channels of one group: the columns of the weight matrix of one group."""
+        return self.channels[1] // self.group_count
+
+    @property
+    def weights(self) -> int:
+        """Weights of the layer, all groups together."""
+        return self.rows * self.channels[1]
+
+    @property
+    def operations(self) -> int:
+        """Multiply-accumulates of one time step."""
+        return self.weights * self.positions
+
+    @property
+    def inputs(self) -> int:
+        """Values of the input map."""
+        return self.channels[0] * self.input_positions
+
+    @property
+    def outputs(self) -> int:
+        """Values of the stored output map, after pooling."""
+        return self.channels[1] * self.stored_positions
+
+    @property
+    def neurons(self) -> int:
+        """Neurons: one a stored position where pooling precedes them, else one a position."""
+        positions = self.stored_positions if self.pool_kind == "average" else self.positions
+        return self.channels[1] * positions
+
+
+class ConvLayer(Layer):
+    """A convolution in one, two or three dimensions; sizes have one entry a dimension.
+
+    `out_size` is the size before pooling. It is taken as given: it need not follow from `in_size`.
+    `stride` defaults to 1, `padding` to 0, `groups` to 1.
+    """
+
+    kind: Literal["conv1d", "conv2d", "conv3d"]
+    in_channels: Count
+    out_channels: Count
+    kernel: tuple[Count, ...]
+    stride: tuple[Count, ...] = ()
+    padding: tuple[Natural, ...] = ()
+    groups: Count = 1
+    in_size: tuple[Count, ...]
+    out_size: tuple[Count, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_by_dimension(cls, data: Any) -> Any:
+        """Give `stride`, `padding` and `pool` the kind's dimension where they are left out."""
+        if not isinstance(data, Mapping) or data.get("kind") not in ("conv1d", "conv2d", "conv3d"):
+            return data
+        dimensions = int(data["kind"][4])
+        filled = {"stride": (1,) * dimensions, "padding": (0,) * dimensions} | dict(data)
+        if filled.get("pool") is None:
+            filled["pool"] = (1,) * dimensions
+        return filled
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        dimensions = int(self.kind[4])
+        for field in ("kernel", "stride", "padding", "in_size", "out_size", "pool"):
+            value = getattr(self, field)
+            if len(value) != dimensions:
+                allowed = f"{dimensions} numbers, as the kind is {self.kind}"
+                raise RequestError(field, list(value), allowed)
+        if any(window > size for window, size in zip(self.pool or (), self.out_size, strict=True)):
+            allowed = f"at most out_size {list(self.out_size)} in every dimension"
+            raise RequestError("pool", list(self.pool or ()), allowed)
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            allowed = (
+                f"a divisor of in_channels {self.in_channels} and out_channels {self.out_channels}"
+            )
+            raise RequestError("groups", self.groups, allowed)
+        return self
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Input and output channels."""
+        return self.in_channels, self.out_channels
+
+    @property
+    def group_count(self) -> int:
+        """Groups of the convolution."""
+        return self.groups
+
+    @property
+    def kernel_size(self) -> int:
+        """Kernel positions: the product of the kernel's sides."""
+        return prod(self.kernel)
+
+    @property
+    def input_positions(self) -> int:
+        """Positions of the input map."""
+        return prod(self.in_size)
+
+    @property
+    def positions(self) -> int:
+        """Output positions before pooling."""
+        return prod(self.out_size)
+
+    @property
+    def stored_positions(self) -> int:
+        """Output positions after pooling: the product of floor(out_size / pool)."""
+        return prod(
+            size // window for size, window in zip(self.out_size, self.pool or (), strict=True)
+        )
+
+
+class LinearLayer(Layer):
+    """A fully connected layer, applied once a time step."""
+
+    kind: Literal["linear"]
+    in_features: Count
+    out_features: Count
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(window != 1 for window in self.pool or ()):
+            raise RequestError("pool", list(self.pool or ()), "nothing, as the kind is linear")
+        return self
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Input and output features."""
+        return self.in_features, self.out_features
+
+
+AnyLayer = Annotated[ConvLayer | LinearLayer, Field(discriminator="kind")]
+
+
+class Workload(BaseModel):
+    """Matrix layers in the order of execution, and the time steps of one inference.
+
+    Attributes:
+        timesteps: Time steps of one inference.
+        layers: At least one layer. Names need not differ, though a breakdown reads better so.
+        schema_: Name of the format, ``"schema"`` in JSON.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal["evo-snn workload 1"] = Field(default=SCHEMA, alias="schema")
+    timesteps: Annotated[Whole, Field(ge=1, le=1_000_000)]
+    layers: Annotated[tuple[AnyLayer, ...], Field(min_length=1)]
+
+    @field_serializer("layers", mode="wrap")
+    def _write_layers(self, layers: Any, write: Any) -> Any:
+        """Leave out a linear layer's pooling, which it cannot have."""
+        return [
+            {field: value for field, value in layer.items() if value is not None}
+            for layer in write(layers)
+        ]
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> Workload:
+        """Read one workload from JSON text or from a file.
+
+        Args:
+            source: A path, or text: a str that names no file is taken as JSON text.
+
+        Raises:
+            RequestError: Not readable, no JSON, or not a valid workload.
+        """
+        return cls.from_document(_read_json(source))
+
+    @classmethod
+    def from_document(cls, document: Any, field: str = "") -> Workload:
+        """Validate one parsed JSON document; `field` says in errors where it was found.
+
+        Raises:
+            RequestError: The document is not a valid workload.
+        """
+        place = field or "workload"
+        if not isinstance(document, Mapping):
+            raise RequestError(place, document, "a JSON object with schema, timesteps and layers")
+        if document.get("schema") != SCHEMA:
+            shown = document.get("schema", "nothing")
+            raise RequestError(field_path((field, "schema")), shown, repr(SCHEMA))
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise _workload_error(error, field, document) from None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the workload as a JSON-able dict; `from_document` is the inverse."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def to_json(self) -> str:
+        """Return the workload as JSON text; `from_json` is the inverse."""
+        return json.dumps(self.to_document(), indent=1)
+
+    def with_rates(self, rates: Mapping[str, tuple[float, float]]) -> Workload:
+        """Return the workload with other spike rates.
+
+        Args:
+            rates: Layer name to its `input_rate` and `output_rate`. Layers that are not named
+                keep theirs; all layers of one name get the same.
+
+        Raises:
+            RequestError: A name that no layer has, or a rate outside 0 to 1.
+        """
+        names = {layer.name for layer in self.layers}
+        for name in rates:
+            if name not in names:
+                raise unknown_name("rates", name, names)
+        for name, pair in rates.items():
+            if not all(0.0 <= rate <= 1.0 for rate in pair):
+                raise RequestError(f"rates.{name}", pair, "two numbers from 0 to 1")
+        layers = tuple(_with_rates(layer, rates.get(layer.name)) for layer in self.layers)
+        return self.model_copy(update={"layers": layers})
+
+
+def load_workloads(path: str | Path) -> list[Workload]:
+    """Read a file that holds one workload or a list of them.
+
+    Raises:
+        RequestError: Not readable, no JSON, or a workload is not valid (its place is named).
+    """
+    document = _read_json(Path(path))
+    if not isinstance(document, list):
+        return [Workload.from_document(document)]
+    if not document:
+        raise RequestError(str(path), document, "a workload or a list of at least one")
+    return [Workload.from_document(item, f"[{index}]") for index, item in enumerate(document)]
+
+
+def _with_rates(
+    layer: ConvLayer | LinearLayer, pair: tuple[float, float] | None
+) -> ConvLayer | LinearLayer:
+    if pair is None:
+        return layer
+    return layer.model_copy(update={"input_rate": float(pair[0]), "output_rate": float(pair[1])})
+
+
+def _read_json(source: str | Path) -> Any:
+    is_file = isinstance(source, Path) or _names_a_file(source)
+    label = str(source) if is_file else "workload"
+    try:
+        text = Path(source).read_text(encoding="utf-8") if is_file else str(source)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise RequestError("workload", label, f"a readable JSON file ({reason})") from None
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise RequestError(label, text[:40], f"JSON ({error})") from None
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _workload_error(error: ValidationError, field: str, document: Any) -> RequestError:
+    """Name the place without pydantic's union tag, and suggest from the fields known there."""
+    first = error.errors(include_url=False)[0]
+    location = first["loc"]
+    in_layer = location[:1] == ("layers",) and len(location) > 1
+    kinds = ("conv1d", "conv2d", "conv3d", "linear")
+    if first["type"].startswith("union_tag"):
+        kind = document["layers"][location[1]]
+        shown = kind.get("kind", "nothing") if isinstance(kind, Mapping) else kind
+        return unknown_name(field_path((field, *location, "kind")), shown, kinds)
+    tagged = in_layer and len(location) > 2 and location[2] in kinds
+    clean = location[:2] + location[3:] if tagged else location
+    translated = request_error(error)
+    if first["type"] == "extra_forbidden":
+        model = (LinearLayer if location[2] == "linear" else ConvLayer) if tagged else Workload
+        known = [info.alias or name for name, info in model.model_fields.items()]
+        place = field_path((field, *clean[:-1])) or "workload"
+        return unknown_name(place, clean[-1], known)
+    inner = (first.get("ctx") or {}).get("error")
+    last = (inner.field,) if isinstance(inner, RequestError) else ()
+    path = field_path((field, *clean, *last))
+    return RequestError(path, translated.value, translated.allowed, translated.remedy)
