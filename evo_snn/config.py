@@ -1,0 +1,368 @@
+"""The configuration of a run: one TOML file, every key with a default but two.
+
+`load_config` reads, overrides and checks; `to_toml` writes the whole resolved configuration, which
+reads back equal. Nothing in it is looked up here: the names of spaces, data sets, chips, objectives
+and the options of a space are checked by the parts that own them.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from genomes.errors import RequestError, request_error, unknown_name
+
+Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
+Strategy = Literal["none", "parents", "shared"]
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+_ENVIRONMENT = "environment"  # the table that a run folder's config.toml has beside the sections
+
+
+def usable_cores() -> int:
+    """Number of processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _default_chip() -> str:
+    from hardware import DEFAULT_CHIP  # noqa: PLC0415 - looked up when a configuration is made
+
+    return DEFAULT_CHIP
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list")  # noqa: TRY004 - pydantic takes a ValueError for a message
+    return value
+
+
+def _path(value: Any) -> Any:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("a path")
+    return value
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tabular(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping | cls):
+            raise ValueError("a table of keys and values")  # noqa: TRY004 - as above
+        return value
+
+
+class DataSection(_Section):
+    """``[data]``: the images to learn."""
+
+    name: str = Field(min_length=1)
+    path: FilePath | None = None
+    validation_fraction: Annotated[Real, Field(ge=0.05, le=0.5)] = 0.2
+
+
+class SearchSection(_Section):
+    """``[search]``: where and how to search."""
+
+    space: str = Field(min_length=1)
+    algorithm: Algorithm = "nsga2"
+    population: Annotated[int, Field(strict=True, ge=2)] = 24
+    generations: Count = 10
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
+
+
+class TrainingSection(_Section):
+    """``[training]``: the brief training of one candidate.
+
+    ``evaluations`` is how many times validation is looked at within the steps; the best so far is
+    the fitness.
+    """
+
+    steps: Count = 60
+    batch_size: Count = 64
+    learning_rate: Annotated[Real, Field(gt=0)] = 5e-3
+    weight_decay: Annotated[Real, Field(ge=0)] = 0.0
+    evaluations: Count = 3
+    device: str = Field(default="cpu", min_length=1)
+
+
+class InheritanceSection(_Section):
+    """``[inheritance]``: where a candidate's first weights come from."""
+
+    strategy: Strategy = "parents"
+
+
+class HardwareSection(_Section):
+    """``[hardware]``: the chip, by name or file; every other key overrides one of its parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    chip: str = Field(default_factory=_default_chip, min_length=1)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The chip parameters that the configuration changes."""
+        return dict(self.model_extra or {})
+
+
+class ObjectivesSection(_Section):
+    """``[objectives]``: the metrics to optimise, and Python files that define further ones."""
+
+    names: Annotated[tuple[str, ...], BeforeValidator(_listed)] = (
+        "accuracy",
+        "area_mm2",
+        "energy_uj",
+        "latency_ms",
+    )
+    plugins: Annotated[tuple[FilePath, ...], BeforeValidator(_listed)] = ()
+
+    @field_validator("names")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or len(set(names)) < len(names):
+            raise ValueError("one or more names, each once")
+        return names
+
+
+class Bounds(_Section):
+    """A constraint with both its ends said: ``{min = 0.9}``, ``{max = 20}``, or both."""
+
+    min: Real | None = None
+    max: Real | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Bounds":
+        if self.min is None and self.max is None:
+            raise RequestError("", {}, "a table with min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise RequestError("", {"min": self.min, "max": self.max}, "min <= max")
+        return self
+
+
+def _constraint(value: Any) -> float | Bounds:
+    if isinstance(value, Mapping):
+        try:
+            return Bounds.model_validate(value)
+        except ValidationError as error:
+            raise _as_request_error(error, Bounds, field="") from None
+    if isinstance(value, bool) or not isinstance(value, int | float | Bounds):
+        raise ValueError("a number, or a table with min, max or both")  # noqa: TRY004 - as above
+    return value if isinstance(value, Bounds) else float(value)
+
+
+def _interval(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != len(("best", "worst")):
+        raise ValueError("two numbers, [best, worst]")
+    return value
+
+
+class WorkersSection(_Section):
+    """``[workers]``: how many candidates are evaluated at a time, and by which joblib backend."""
+
+    jobs: Count = Field(default_factory=usable_cores)
+    backend: Literal["loky", "threading", "sequential"] = "loky"
+
+
+class HypervolumeSection(_Section):
+    """``[hypervolume]``: the box that hypervolume is measured in, metric → [best, worst].
+
+    What is missing is fixed once by the run, and stored.
+    """
+
+    box: dict[str, Annotated[tuple[Real, Real], BeforeValidator(_interval)]] = Field(default_factory=dict)
+
+
+class WeightsSection(_Section):
+    """``[weights]``: which trained weights stay in the run folder.
+
+    ``needed``: of those that can still be parents, and of the front; ``front``: the front's, once
+    the search has ended; ``all``: every one.
+    """
+
+    keep: Literal["needed", "all", "front"] = "needed"
+
+
+class Config(_Section):
+    """The whole configuration of a run. Immutable; `to_toml` writes it."""
+
+    data: DataSection
+    search: SearchSection
+    space: dict[str, Any] = Field(default_factory=dict)
+    training: TrainingSection = Field(default_factory=TrainingSection)
+    inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
+    hardware: HardwareSection = Field(default_factory=HardwareSection)
+    objectives: ObjectivesSection = Field(default_factory=ObjectivesSection)
+    constraints: dict[str, Annotated[Real | Bounds, BeforeValidator(_constraint)]] = Field(default_factory=dict)
+    workers: WorkersSection = Field(default_factory=WorkersSection)
+    hypervolume: HypervolumeSection = Field(default_factory=HypervolumeSection)
+    weights: WeightsSection = Field(default_factory=WeightsSection)
+
+
+def load_config(
+    source: str | Path | Mapping[str, Any] | Config,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Read a configuration, apply overrides, and check it.
+
+    Args:
+        source: A TOML file, the same as a mapping, or a configuration already made. Relative paths
+            in a file are taken from the file's folder, in a mapping from the current one.
+        overrides: Dotted key → value, as `parse_set` returns them, e.g.
+            ``{"training.steps": 300, "space.widths": [8, 16]}``; relative paths in them are taken
+            from the current folder. A mapping as the value of a section's name changes only the
+            keys that it has.
+
+    Raises:
+        RequestError: If the file cannot be read, a key is unknown or missing, or a value is not
+            allowed.
+    """
+    if isinstance(source, Config):
+        document, folder = source.model_dump(exclude_none=True), Path.cwd()
+    elif isinstance(source, Mapping):
+        document, folder = _plain(source), Path.cwd()
+    else:
+        document, folder = _read(Path(source)), Path(source).resolve().parent
+    document.pop(_ENVIRONMENT, None)
+    document = _with_absolute_paths(document, folder)
+    for key, value in (overrides or {}).items():
+        document = _with_absolute_paths(_with_override(document, key, value), Path.cwd())
+    return _validated(document)
+
+
+def parse_set(text: str) -> tuple[str, Any]:
+    """Split ``KEY=VALUE`` of ``--set``; VALUE is TOML, or else a bare string.
+
+    >>> parse_set("space.widths=[8, 16]")
+    ('space.widths', [8, 16])
+    >>> parse_set("hardware.chip=spikesim_65nm")
+    ('hardware.chip', 'spikesim_65nm')
+
+    Raises:
+        RequestError: If there is no ``=``, or VALUE starts like a TOML list, table or string and is
+            none.
+    """
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise RequestError("--set", text, "KEY=VALUE", "For example --set training.steps=300.")
+    return key, parse_value(value, field=f"--set {key}")
+
+
+def parse_value(text: str, *, field: str) -> Any:
+    """The TOML value that ``text`` is, or ``text`` itself; `field` names it in an error."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        document = {}
+    value = document.get("value")
+    if len(document) == 1 and isinstance(value, bool | int | float | str | list | dict):
+        return value
+    if not text or text[0] in "[{\"'":
+        raise RequestError(
+            field, text, "a TOML value or a bare word", "Quote it whole for the shell."
+        )
+    return text
+
+
+def to_toml(config: Config) -> str:
+    """The whole resolved configuration as TOML; `load_config` reads it back equal."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        remedy = "evo-snn init DIR writes examples."
+        raise RequestError("config", str(path), "a TOML file that exists", remedy) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RequestError("config", str(path), "a TOML file that can be read", reason) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError("config", str(path), "valid TOML in UTF-8", f"{error}.") from None
+
+
+def _plain(value: Any) -> Any:
+    """A copy of nested mappings as dictionaries."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _with_override(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    head, _, rest = (part.strip() for part in key.partition("."))
+    old = document.get(head, {})
+    if not rest and isinstance(value, Mapping) and isinstance(old, Mapping):
+        return {**document, head: {**old, **_plain(value)}}
+    if not rest:
+        return {**document, head: _plain(value)}
+    # A number in the way, e.g. constraints.area_mm2 = 5 under constraints.area_mm2.max = 9, yields.
+    inner = dict(old) if isinstance(old, Mapping) else {}
+    return {**document, head: _with_override(inner, rest, value)}
+
+
+def _with_absolute_paths(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    def absolute(value: Any) -> Any:
+        if not isinstance(value, str | Path) or not str(value):
+            return value
+        return str(folder / Path(value).expanduser())
+
+    changes: list[tuple[str, str, Callable[[Any], Any]]] = [
+        ("data", "path", absolute),
+        ("objectives", "plugins", lambda value: _each(absolute, value)),
+        ("hardware", "chip", lambda value: absolute(value) if _is_chip_file(value) else value),
+    ]
+    for section, key, change in changes:
+        table = document.get(section)
+        if isinstance(table, Mapping) and key in table:
+            document = {**document, section: {**table, key: change(table[key])}}
+    return document
+
+
+def _each(function: Callable[[Any], Any], values: Any) -> Any:
+    return [function(value) for value in values] if isinstance(values, list | tuple) else values
+
+
+def _is_chip_file(chip: Any) -> bool:
+    return isinstance(chip, str) and chip.endswith(".toml")
+
+
+def _validated(document: dict[str, Any]) -> Config:
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        raise _as_request_error(error, Config, field="section") from None
+
+
+def _as_request_error(
+    error: ValidationError, model: type[BaseModel], *, field: str
+) -> RequestError:
+    """One line for the first error; an unknown key is named with its table, and the nearest key."""
+    first = error.errors()[0]
+    if first["type"] != "extra_forbidden":
+        return request_error(error)
+    for part in first["loc"][:-1]:
+        field = str(part)
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return unknown_name(field, first["loc"][-1], model.model_fields)

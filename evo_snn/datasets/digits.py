@@ -1,0 +1,24 @@
+"""Scikit-learn's handwritten digits: 1,797 grey images of 8 x 8 pixels, no download."""
+
+import numpy as np
+
+from evo_snn.datasets.base import Split, split_stratified
+
+_TEST_FRACTION = 0.2
+_TEST_SEED = 0  # the test part is the same for every run, whatever its seed
+_WHITE = 16.0  # pixels are counts of 0 to 16
+
+
+def load_digits() -> tuple[Split, Split, tuple[int, ...]]:
+    """The training part, the test part and the labels 0 to 9.
+
+    A fifth of every class is the test part. The images are the test set of E. Alpaydin and
+    C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
+    """
+    from sklearn.datasets import load_digits as load  # noqa: PLC0415 - slow, and seldom needed
+
+    images, target = load(return_X_y=True)
+    x = (images.reshape(-1, 1, 8, 8) / _WHITE).astype(np.float32)
+    everything = Split(x, target.astype(np.int64))
+    train, test = split_stratified(everything.y, _TEST_FRACTION, _TEST_SEED)
+    return everything.take(train), everything.take(test), tuple(range(10))

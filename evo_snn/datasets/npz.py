@@ -1,0 +1,130 @@
+"""Any images in one ``.npz`` file: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evo_snn.datasets.base import Split
+from genomes.errors import RequestError
+
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_MOST_CHANNELS = 4  # an axis this short is one of channels: grey, two polarities, RGB, RGBA
+_WHITE = 255  # of 8-bit images
+_CLASSES = 2  # the fewest that can be told apart
+
+
+def load_npz(path: Path) -> tuple[Split, Split, tuple[int, ...]]:
+    """The training part, the test part and the labels of a file.
+
+    Inputs are (N, H, W), (N, H, W, C) or (N, C, H, W). With four axes, the channels are the one
+    of at most 4 among the second and the last; failing that, the one that leaves a square image;
+    failing that, the last. ``uint8`` is divided by 255; floating-point values that already lie in
+    [0, 1] stay; anything else is scaled by the smallest and largest value of ``x_train``, and
+    ``x_test`` is clipped to [0, 1]. Labels are integers of any values.
+
+    Raises:
+        RequestError: If the file or an array is missing, unreadable, or not as described. Files
+            with pickled objects are refused, never executed.
+    """
+    arrays = _read(path)
+    for part in ("train", "test"):
+        _check_inputs(f"x_{part}", arrays[f"x_{part}"])
+        arrays[f"y_{part}"] = _checked_labels(part, arrays[f"x_{part}"], arrays[f"y_{part}"])
+    if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
+        shape = arrays["x_train"].shape[1:]
+        raise RequestError("x_test", arrays["x_test"].shape, f"images of shape {shape} as x_train")
+    labels = _labels(arrays["y_train"], arrays["y_test"])
+    train, test = _scaled(arrays["x_train"], arrays["x_test"])
+    return (
+        Split(_channels_first(train), np.searchsorted(labels, arrays["y_train"]).astype(np.int64)),
+        Split(_channels_first(test), np.searchsorted(labels, arrays["y_test"]).astype(np.int64)),
+        tuple(int(label) for label in labels),
+    )
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise RequestError("data.path", str(path), "an .npz file that exists")
+    try:
+        # Opening by handle rather than by name: numpy leaves a broken file's handle open.
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+            missing = [name for name in _ARRAYS if name not in archive]
+            if missing:
+                found = ", ".join(sorted(archive)) or "no arrays"
+                needed = ", ".join(_ARRAYS)
+                raise RequestError("data.path", str(path), f"a file with {needed}", f"Has {found}.")
+            return {name: archive[name] for name in _ARRAYS}
+    except RequestError:
+        raise
+    except ValueError as error:
+        if "pickle" in str(error):
+            remedy = "Save arrays of numbers; pickled objects are never loaded."
+            raise RequestError("data.path", str(path), "arrays of numbers", remedy) from None
+        raise RequestError("data.path", str(path), "an .npz file", f"{error}.") from None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, AttributeError):
+        raise RequestError("data.path", str(path), "a whole .npz file of numpy.savez") from None
+
+
+def _check_inputs(name: str, x: NDArray[Any]) -> None:
+    if x.ndim not in (3, 4) or x.size == 0:
+        shapes = "at least one image as (N, H, W), (N, H, W, C) or (N, C, H, W)"
+        raise RequestError(name, f"shape {x.shape}", shapes)
+    if x.dtype.kind not in "buif":
+        raise RequestError(name, f"dtype {x.dtype}", "real numbers")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        bad = int(np.count_nonzero(~np.isfinite(x)))
+        raise RequestError(name, f"{bad} values that are NaN or infinite", "finite numbers")
+
+
+def _checked_labels(part: str, x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    name = f"y_{part}"
+    if y.dtype.kind not in "iu":
+        raise RequestError(name, f"dtype {y.dtype}", "integer labels", "Use y.astype(int).")
+    if y.shape not in ((len(x),), (len(x), 1)):
+        allowed = f"shape ({len(x)},), one label an image of x_{part}"
+        raise RequestError(name, f"shape {y.shape}", allowed)
+    return y.reshape(-1)
+
+
+def _labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> NDArray[Any]:
+    labels = np.unique(y_train)
+    if len(labels) < _CLASSES:
+        raise RequestError("y_train", f"{len(labels)} class", "two classes or more")
+    unseen = sorted({int(label) for label in np.unique(y_test)} - {int(label) for label in labels})
+    if unseen:
+        raise RequestError("y_test", unseen, "labels that are in y_train too")
+    return labels
+
+
+def _scaled(
+    train: NDArray[Any], test: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    if train.dtype == np.uint8 and test.dtype == np.uint8:
+        return np.divide(train, _WHITE, dtype=np.float32), np.divide(test, _WHITE, dtype=np.float32)
+    low, high = np.float64(train.min()), np.float64(train.max())
+    if low == high:
+        raise RequestError("x_train", f"{low} everywhere", "images that differ")
+    if train.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = np.float64(0), np.float64(1)
+
+    def scale(x: NDArray[Any]) -> NDArray[np.float32]:
+        # Halves, so that the span of the largest floating-point numbers is finite too.
+        ratio = (x.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2)
+        return np.clip(ratio, 0, 1).astype(np.float32)
+
+    return scale(train), scale(test)
+
+
+def _channels_first(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    if x.ndim == 3:  # noqa: PLR2004 - (N, H, W)
+        return x[:, np.newaxis]
+    first, height, last = x.shape[1:]
+    if (first <= _MOST_CHANNELS) != (last <= _MOST_CHANNELS):
+        leading = first <= _MOST_CHANNELS
+    else:
+        leading = height == last and height != first
+    return x if leading else np.ascontiguousarray(np.moveaxis(x, -1, 1))
