@@ -1,0 +1,132 @@
+"""Matrix layers: the trainable one, and what is left of it on a chip.
+
+Both turn the map that they read into the membrane input (or, for the read-out, into what is
+accumulated), and both are followed by the same pooling, neurons and skip links (``network.py``).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
+from torch import Tensor, nn
+
+from evo_snn.snn.quantization import quantized_weight, weight_levels
+from genomes.architecture import Layer
+
+_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+
+VARIANCE_FLOOR = 1e-5
+"""Added to a variance by batch normalisation, torch's default."""
+
+
+def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
+    """The matrix product of a layer: (N, \\*in_shape) → (N, \\*out_shape)."""
+    if not layer.kernel:
+        return source.flatten(1) @ weight.flatten(1).T
+    convolution = _CONVOLUTIONS[len(layer.kernel)]
+    return convolution(source, weight, stride=layer.stride, padding=layer.padding)
+
+
+def by_channel(values: Tensor, ndim: int) -> Tensor:
+    """Values (channels,) shaped to broadcast over (N, channels, …) of ``ndim`` dimensions."""
+    return values.view(1, -1, *[1] * (ndim - 2))
+
+
+class TrainableLayer(nn.Module):
+    """Quantized weights and batch normalisation; a read-out has a bias in its place.
+
+    Attributes:
+        weight: ``layer.weight_shape``, the latent weights that training moves.
+        scale, shift: (out,), batch normalisation's gain and offset; a read-out has ``shift`` alone.
+        mean, variance: (out,), batch normalisation's running statistics.
+        momentum: weight of the newest batch in them; None for the plain average over batches
+            since ``reset_statistics``.
+    """
+
+    def __init__(self, layer: Layer, generator: torch.Generator) -> None:
+        super().__init__()
+        self.layer = layer
+        self.momentum: float | None = 0.1
+        self.batches_seen = 0
+        fan_in = layer.weights // layer.out_channels
+        weight = torch.empty(layer.weight_shape).normal_(generator=generator)
+        self.weight = nn.Parameter(weight * (2 / fan_in) ** 0.5)
+        self.shift = nn.Parameter(torch.zeros(layer.out_channels))
+        if layer.neuron is not None:
+            self.scale = nn.Parameter(torch.ones(layer.out_channels))
+            self.register_buffer("mean", torch.zeros(layer.out_channels))
+            self.register_buffer("variance", torch.ones(layer.out_channels))
+
+    def forward(self, source: Tensor) -> Tensor:
+        """(N, \\*in_shape) → (N, \\*out_shape)."""
+        readout = self.layer.neuron is None
+        weight = quantized_weight(self.weight, self.layer.weight_bits, per_channel=not readout)
+        values = product(self.layer, source, weight)
+        if readout:
+            return values + self.shift
+        self.batches_seen += self.training
+        momentum = 1 / max(1, self.batches_seen) if self.momentum is None else self.momentum
+        return F.batch_norm(
+            values,
+            self.mean,
+            self.variance,
+            self.scale,
+            self.shift,
+            training=self.training,
+            momentum=momentum,
+            eps=VARIANCE_FLOOR,
+        )
+
+    def reset_statistics(self) -> None:
+        """Forget the running statistics; the next training batches are averaged plainly."""
+        self.batches_seen = 0
+        if self.layer.neuron is not None:
+            self.mean.zero_()
+            self.variance.fill_(1)
+
+
+class DeployedLayer(nn.Module):
+    """What a chip holds of a layer: integer weights, one scale and one bias a channel.
+
+    Attributes:
+        levels: ``layer.weight_shape`` int8, at most 2^weight_bits different values.
+        scale: (out,), > 0: what one unit of the integer product is worth. A read-out has the same
+            scale for all its channels, so that the largest sum needs no multiplication.
+        bias: (out,), added in every time step.
+    """
+
+    def __init__(self, layer: Layer, levels: Tensor, scale: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.layer = layer
+        self.register_buffer("levels", levels.to(torch.int8))
+        self.register_buffer("scale", scale)
+        self.register_buffer("bias", bias)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """(N, \\*in_shape) → (N, \\*out_shape)."""
+        values = product(self.layer, source, self.levels.to(source.dtype))
+        return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
+
+
+@torch.no_grad()
+def folded(trained: TrainableLayer) -> DeployedLayer:
+    """The deployed form of a trained layer, in evaluation mode the same function.
+
+    Batch normalisation in evaluation is a·y + b with a = scale / sqrt(variance + floor) and
+    b = shift - a·mean. Its magnitude joins the scale of the weights, its sign the integer levels.
+    """
+    layer = trained.layer
+    readout = layer.neuron is None
+    levels, scale = weight_levels(trained.weight, layer.weight_bits, per_channel=not readout)
+    if readout:
+        return DeployedLayer(
+            layer, levels, scale.flatten().expand(layer.out_channels).clone(), trained.shift.clone()
+        )
+    gain = trained.scale / (trained.variance + VARIANCE_FLOOR).sqrt()
+    sign = torch.where(gain < 0, -1.0, 1.0).to(gain.dtype).view(-1, *[1] * (levels.ndim - 1))
+    return DeployedLayer(
+        layer,
+        levels * sign,
+        (scale.flatten() * gain.abs()),
+        trained.shift - gain * trained.mean,
+    )

@@ -1,0 +1,146 @@
+"""Networks: the graph of an architecture, run with trainable or with deployed layers.
+
+Time is folded into the batch for everything without a state, the neurons run over all time steps,
+and what direct encoding repeats (the first layer on the analog input) is computed once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
+from torch import Tensor, nn
+
+from evo_snn.snn.layers import DeployedLayer, TrainableLayer, folded
+from evo_snn.snn.neurons import SpikingNeuron
+from evo_snn.snn.quantization import quantized_input
+from genomes.architecture import INPUT, Architecture, Layer
+
+_AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+
+Observer = Callable[[Layer, Tensor, Tensor | None], None]
+"""Called for each layer with what it reads, (N, \\*in_shape), and its neurons' spikes,
+(N, \\*neuron_shape), None for the read-out. N is the batch for the static input, else T x batch."""
+
+
+class Network(nn.Module):
+    """The graph of an architecture. Subclasses give the layers.
+
+    Attributes:
+        architecture: what is run.
+        layers, neurons: by ``slot(name)``; a read-out has no neurons.
+    """
+
+    def __init__(self, architecture: Architecture, layers: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.architecture = architecture
+        specifications = architecture.layers
+        self.layers = nn.ModuleDict(
+            {slot(one.name): layer for one, layer in zip(specifications, layers, strict=True)}
+        )
+        self.neurons = nn.ModuleDict(
+            {slot(one.name): SpikingNeuron(one.neuron) for one in specifications if one.neuron}
+        )
+
+    def forward(self, x: Tensor, observe: Observer | None = None) -> Tensor:
+        """Class scores (batch, classes) of samples (batch, \\*input_shape) in [0, 1].
+
+        The scores are the read-out's sum over all time steps, divided by their number.
+        """
+        batch = x.shape[0]
+        maps = {INPUT: quantized_input(x, self.architecture.input_bits)}
+        scores = x.new_zeros(batch, self.architecture.classes)
+        for layer in self.architecture.layers:
+            source = maps[layer.source]
+            values = self.layers[slot(layer.name)](source)
+            if layer.neuron is None:
+                spikes = None
+                scores = scores + values.unflatten(0, (-1, batch)).mean(0)
+            else:
+                spikes = self._fire(layer, values, batch)
+                maps[layer.name] = stored_map(layer, spikes, maps)
+            if observe:
+                observe(layer, source, spikes)
+        return scores
+
+    def _fire(self, layer: Layer, values: Tensor, batch: int) -> Tensor:
+        """Spikes (T x batch, \\*neuron_shape) of a layer's membrane input."""
+        if layer.pool_kind == "average" and max(layer.pool) > 1:
+            values = _AVERAGE[len(layer.pool)](values, layer.pool)
+        neuron = self.neurons[slot(layer.name)]
+        return neuron(values.unflatten(0, (-1, batch)), self.architecture.time_steps).flatten(0, 1)
+
+
+class TrainableNetwork(Network):
+    """A network whose weights, batch normalisation, leaks and thresholds are trained."""
+
+    def __init__(self, architecture: Architecture, generator: torch.Generator) -> None:
+        layers = [TrainableLayer(layer, generator) for layer in architecture.layers]
+        super().__init__(architecture, layers)
+
+    def project(self) -> None:
+        """Bring leaks and thresholds back to where they make sense: after each training step."""
+        for neuron in self.neurons.values():
+            neuron.project()
+
+    @torch.no_grad()
+    def recalibrate(self, batches: Iterable[Tensor]) -> None:
+        """Measure the statistics of batch normalisation anew, as a plain average over batches."""
+        layers = list(self.layers.values())
+        was_training, momenta = self.training, [layer.momentum for layer in layers]
+        self.train()
+        for layer in layers:
+            layer.reset_statistics()
+            layer.momentum = None
+        for x in batches:
+            self(x)
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        self.train(was_training)
+
+
+class DeployedNetwork(Network):
+    """A network as the chip runs it: integer weights, folded scales; nothing to train."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        layers: Iterable[DeployedLayer],
+        neurons: Mapping[str, nn.Module],
+    ) -> None:
+        super().__init__(architecture, layers)
+        self.neurons.load_state_dict(nn.ModuleDict(dict(neurons)).state_dict())
+        self.requires_grad_(requires_grad=False)
+        self.eval()
+
+
+def slot(name: str) -> str:
+    """The name of a layer as torch allows it for a module."""
+    return name.replace(".", "_")
+
+
+def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor]) -> Tensor:
+    """The map that later layers read: spikes, OR-pooled, with the skip links merged."""
+    stored = spikes
+    if layer.pool_kind == "max" and max(layer.pool) > 1:
+        stored = _MAXIMUM[len(layer.pool)](spikes, layer.pool)
+    for skip in layer.skips:
+        merge = torch.add if layer.skip_kind == "add" else torch.maximum
+        stored = merge(stored, maps[skip])
+    return stored
+
+
+def build(architecture: Architecture, seed: int) -> TrainableNetwork:
+    """The trainable network of an architecture, on the CPU; equal seeds give equal weights."""
+    return TrainableNetwork(architecture, torch.Generator().manual_seed(seed))
+
+
+def deploy(network: TrainableNetwork) -> DeployedNetwork:
+    """The network as the chip runs it; in evaluation the same scores as the trained one."""
+    layers = [folded(layer) for layer in network.layers.values()]
+    first = next(network.parameters())
+    deployed = DeployedNetwork(network.architecture, layers, copy.deepcopy(network.neurons))
+    return deployed.to(device=first.device, dtype=first.dtype)

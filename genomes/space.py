@@ -1,0 +1,177 @@
+"""Search spaces: ordered genes, and what their values mean.
+
+A *genome* is a vector of integers, one a gene. Its *canonical* form has every inactive gene at 0,
+and its *key* is a content hash of that form. A *search space* is the ordered genes with ``decode``,
+``canonical``, ``sample``, ``neighbours`` and ``describe``. Two genomes that decode to the same
+architecture have the same canonical form and the same key, and are one candidate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel
+
+from genomes.architecture import Architecture
+from genomes.errors import RequestError
+from genomes.genes import Choice, Gene
+
+Genome = NDArray[np.int64]
+
+
+class SearchSpace(ABC):
+    """The ordered genes of a space, for one shape of input and one number of classes.
+
+    A subclass names itself, makes its genes, says which genes are active, and decodes.
+
+    Attributes:
+        name: the name under which a configuration asks for the space.
+        version: raised whenever the same integers come to mean something else.
+        options: the validated options of the space.
+        input_shape: (channels, \\*spatial) of one sample.
+        classes: number of classes.
+    """
+
+    name: str
+    version: int
+
+    def __init__(self, input_shape: Sequence[int], classes: int, options: BaseModel) -> None:
+        self.input_shape = tuple(int(n) for n in input_shape)
+        self.classes = int(classes)
+        self.options = options
+
+    @cached_property
+    @abstractmethod
+    def genes(self) -> tuple[Gene, ...]:
+        """The genes, in the order of a genome's entries."""
+
+    @abstractmethod
+    def active(self, genome: ArrayLike) -> NDArray[np.bool_]:
+        """Which genes the architecture feels, (genes,) bool, whatever the inactive ones hold."""
+
+    @abstractmethod
+    def decode(self, genome: ArrayLike) -> Architecture:
+        """The architecture of a genome (genes,).
+
+        Raises:
+            RequestError: the genome is not one of this space.
+        """
+
+    @cached_property
+    def choices(self) -> NDArray[np.int64]:
+        """Number of choices of each gene, (genes,) int64."""
+        return np.array([len(gene) for gene in self.genes], dtype=np.int64)
+
+    @cached_property
+    def _identity(self) -> str:
+        """What fixes the meaning of a genome: everything that ``decode`` depends on."""
+        return json.dumps(
+            [
+                self.name,
+                self.version,
+                self.input_shape,
+                self.classes,
+                self.options.model_dump(mode="json"),
+            ]
+        )
+
+    def checked(self, genome: ArrayLike) -> Genome:
+        """The genome (genes,) as int64.
+
+        Raises:
+            RequestError: wrong length, not integers, or a value without a choice.
+        """
+        array = np.asarray(genome)
+        if array.shape != self.choices.shape:
+            raise RequestError(
+                "genome",
+                f"an array of shape {array.shape}",
+                f"shape ({len(self.genes)},), one integer a gene of space {self.name!r}",
+            )
+        if not (
+            np.issubdtype(array.dtype, np.integer)
+            or (np.issubdtype(array.dtype, np.floating) and np.all(array == np.round(array)))
+        ):
+            raise RequestError("genome", array.tolist(), "integers")
+        wrong = np.flatnonzero((array < 0) | (array >= self.choices))
+        if wrong.size:
+            gene = self.genes[wrong[0]]
+            raise RequestError(
+                f"genome[{wrong[0]}] ({gene.name})", array[wrong[0]], f"0 to {len(gene) - 1}"
+            )
+        return array.astype(np.int64)
+
+    def values(self, genome: ArrayLike) -> dict[str, Choice]:
+        """The choice of every gene by name, inactive ones included."""
+        checked = self.checked(genome)
+        return {gene.name: gene.choices[k] for gene, k in zip(self.genes, checked, strict=True)}
+
+    def canonical(self, genome: ArrayLike) -> Genome:
+        """The genome (genes,) with every inactive gene at 0."""
+        checked = self.checked(genome)
+        return np.where(self.active(checked), checked, 0)
+
+    def key(self, genome: ArrayLike) -> str:
+        """The content hash of what the genome decodes to: 16 hexadecimal digits.
+
+        It depends on the canonical form and on the space's name, version, options, input shape
+        and classes, and on nothing of the process or the machine.
+        """
+        text = self._identity + json.dumps(self.canonical(genome).tolist())
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def describe(self, genome: ArrayLike) -> dict[str, Choice]:
+        """The choices of the active genes by name."""
+        active = self.active(self.checked(genome))
+        values = self.values(genome)
+        return {g.name: values[g.name] for g, on in zip(self.genes, active, strict=True) if on}
+
+    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Up to ``n`` different canonical genomes (n, genes), drawn gene by gene.
+
+        Fewer come back only where the space seems to hold no more: after 50 rounds in which
+        nothing new was found.
+        """
+        found: dict[bytes, Genome] = {}
+        idle = 0
+        while len(found) < n and idle < 50:
+            before = len(found)
+            for row in rng.integers(0, self.choices, size=(n, len(self.genes))):
+                genome = self.canonical(row)
+                if len(found) < n:
+                    found.setdefault(genome.tobytes(), genome)
+            idle = idle + 1 if len(found) == before else 0
+        return np.array(list(found.values()), dtype=np.int64).reshape(-1, len(self.genes))
+
+    def neighbours(self, genome: ArrayLike) -> NDArray[np.int64]:
+        """The different canonical genomes one move of one active gene away, (k, genes)."""
+        start = self.canonical(genome)
+        found: dict[bytes, Genome] = {}
+        for position in np.flatnonzero(self.active(start)):
+            for value in self.genes[position].alternatives(int(start[position])):
+                moved = start.copy()
+                moved[position] = value
+                moved = self.canonical(moved)
+                if not np.array_equal(moved, start):
+                    found.setdefault(moved.tobytes(), moved)
+        return np.array(list(found.values()), dtype=np.int64).reshape(-1, len(self.genes))
+
+    def description(self) -> dict[str, Any]:
+        """The space as a JSON document: name, version, options, genes with their choices."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "input_shape": list(self.input_shape),
+            "classes": self.classes,
+            "options": self.options.model_dump(mode="json"),
+            "genes": [
+                {"name": g.name, "kind": g.kind, "choices": list(g.choices)} for g in self.genes
+            ],
+        }
