@@ -1,0 +1,65 @@
+"""What a run's numbers depend on beside its configuration: versions, platform, processor."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("torch", "norse", "pymoo", "moocore", "numpy", "scikit-learn")
+
+
+def current_environment() -> dict[str, str]:
+    """The environment of this process, as recorded with a run; imports torch.
+
+    Equal environments give a run bit for bit the same results.
+    """
+    import torch  # noqa: PLC0415 - only a run that computes needs it
+
+    import evo_snn  # noqa: PLC0415 - the package imports lazily
+
+    return {
+        "evo_snn": evo_snn.__version__,
+        "python": platform.python_version(),
+        **{name: installed_version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _cpu_model(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cuda": _cuda_device(),
+    }
+
+
+def installed_version(package: str) -> str:
+    """The installed version of a distribution, found without importing it; "absent" if none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def differences(stored: dict[str, str], current: dict[str, str]) -> list[str]:
+    """One line for each thing that differs, e.g. to warn before a run goes on elsewhere."""
+    names = sorted({*stored, *current})
+    return [
+        f"{name}: {stored.get(name, 'absent')} when the run began, {current.get(name, 'absent')} now"
+        for name in names
+        if stored.get(name) != current.get(name)
+    ]
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown")
+
+
+def _cuda_device() -> str:
+    import torch  # noqa: PLC0415 - as above
+
+    if not torch.cuda.is_available():
+        return "none"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    return f"{torch.cuda.get_device_name(0)} (CUDA {torch.version.cuda}, visible: {visible})"

@@ -1,0 +1,102 @@
+"""Writing files that are whole or absent, and locks that a dead process cannot keep."""
+
+import fcntl
+import os
+from pathlib import Path
+
+# File systems of one machine, where SQLite's write-ahead log (shared memory) is safe.
+_LOCAL = frozenset({
+    "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs", "ntfs", "ntfs3",
+    "overlay", "ramfs", "reiserfs", "tmpfs", "vfat", "xfs", "zfs",
+})  # fmt: skip
+_TEMPORARY = ".tmp"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``path`` so that it holds all of ``content`` or what it held before, also after a crash.
+
+    The content goes to a temporary name beside it, reaches the disk, and is then renamed.
+    """
+    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's own entries (new names, renames) to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what `write_atomically` left behind in ``folder`` when its process was killed."""
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def is_local(folder: Path) -> bool:
+    """True only if ``folder`` is known to lie on a file system of this machine alone."""
+    return filesystem_type(folder.resolve()) in _LOCAL
+
+
+def filesystem_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """Type of the file system that an absolute ``folder`` lies on; "" where that is unknown."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    longest, kind = -1, ""
+    for line in lines:
+        _, point, found, *_ = line.split(" ")
+        # The kernel writes blanks in a mount point's name as octal escapes.
+        mount = Path(point.encode("latin-1", "backslashreplace").decode("unicode_escape"))
+        if folder.is_relative_to(mount) and len(mount.parts) >= longest:
+            longest, kind = len(mount.parts), found
+    return kind
+
+
+class WriterLock:
+    """A kernel lock on a file: held by at most one process, and gone when that process is.
+
+    The file is there only while the lock is held.
+
+    Raises:
+        BlockingIOError: On making it, if another writer holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock of ``path``."""
+        self._path = path
+        self._descriptor: int | None = None
+        while self._descriptor is None:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(descriptor)
+                raise
+            if _is_file_of(descriptor, path):
+                self._descriptor = descriptor
+            else:  # its last holder removed the file between the two steps: take the new one
+                os.close(descriptor)
+
+    def release(self) -> None:
+        """Let the next writer in. Releasing twice is harmless."""
+        if self._descriptor is not None:
+            self._path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _is_file_of(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
