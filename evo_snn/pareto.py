@@ -196,33 +196,30 @@ def pick(F: ArrayLike, weights: ArrayLike | None = None) -> int:
         ValueError: there is no finite row, or the weights do not fit or are all zero.
     """
     own = pseudo_weights(F)
-    wanted = np.ones(own.shape[1]) if weights is None else np.asarray(weights, dtype=float)
-    if wanted.shape != own.shape[1:] or not (wanted >= 0).all() or not 0 < wanted.sum() < np.inf:
-        raise ValueError(
-            f"Expected weights of shape ({own.shape[1]},), not negative and not all zero, "
-            f"but they were {wanted.tolist()}."
-        )
-    return _nearest(np.linalg.norm(own - wanted / wanted.sum(), axis=1))
+    return _nearest(np.linalg.norm(own - _shares(weights, own.shape[1]), axis=1))
 
 
-def knee(F: ArrayLike) -> int:
+def knee(F: ArrayLike, weights: ArrayLike | None = None) -> int:
     """Choose the knee of a front: the design that gives up least in all objectives together.
 
-    It is the design with the least sum of objectives scaled to the front's range, which is the
-    one farthest in front of the plane through the extremes (Das, Structural Optimization 18,
-    1999). Where a :func:`pick` with equal weights asks for balance, a knee asks for value.
+    It is the design with the least weighted sum of objectives scaled to the front's range: with
+    equal weights the one farthest in front of the plane through the extremes (Das, Structural
+    Optimization 18, 1999). Where :func:`pick` asks for merit in given proportions, a knee asks
+    for the most merit.
 
     Args:
         F: (N, M) objectives of a front, minimised, costs on a log scale; rows that are not
             finite are never chosen.
+        weights: as in :func:`pick`.
 
     Returns:
         The row's index; the first of several equally good ones.
 
     Raises:
-        ValueError: there is no finite row.
+        ValueError: there is no finite row, or the weights do not fit or are all zero.
     """
-    return _nearest(_scaled(F).sum(axis=1))
+    scaled = _scaled(F)
+    return _nearest(scaled @ _shares(weights, scaled.shape[1]))
 
 
 def _matrix(values: ArrayLike, name: str) -> Matrix:
@@ -245,6 +242,17 @@ def _flags(flags: ArrayLike, columns: int, name: str) -> Mask:
             f"(objectives,)) but it had shape {array.shape}."
         )
     return np.broadcast_to(array, (columns,))
+
+
+def _shares(weights: ArrayLike | None, columns: int) -> NDArray[np.float64]:
+    """Return one weight a column, summing to 1."""
+    wanted = np.ones(columns) if weights is None else np.asarray(weights, dtype=float)
+    if wanted.shape != (columns,) or not (wanted >= 0).all() or not 0 < wanted.sum() < np.inf:
+        raise ValueError(
+            f"Expected weights of shape ({columns},) (i.e. shape (objectives,)), not negative "
+            f"and not all zero, but they were {wanted.tolist()}."
+        )
+    return wanted / wanted.sum()
 
 
 def _inside(F: Matrix, reference: float) -> Matrix:

@@ -192,7 +192,10 @@ class TestPicking:
 
     def test_knee_is_the_least_sum_of_scaled_objectives(self) -> None:
         assert pareto.knee(self.FRONT) == 1
-        assert pareto.knee([[0.0, 1.0], [0.4, 0.4], [1.0, 0.0], [0.55, 0.3]]) == 1
+        front = [[0.0, 1.0], [0.4, 0.4], [1.0, 0.0], [0.55, 0.3]]
+        assert pareto.knee(front) == 1
+        assert pareto.knee(front, [1, 3]) == 3
+        assert pareto.knee(front, [9, 1]) == 0
 
     def test_impossible_requests_say_why(self) -> None:
         with pytest.raises(ValueError, match="there was none"):
@@ -202,6 +205,8 @@ class TestPicking:
         for weights in ([1.0], [0.0, 0.0], [-1.0, 2.0], [NAN, 1.0]):
             with pytest.raises(ValueError, match="not negative and not all zero"):
                 pareto.pick(self.FRONT, weights)
+            with pytest.raises(ValueError, match="not negative and not all zero"):
+                pareto.knee(self.FRONT, weights)
 
     @given(matrices(st.floats(0, 1)))
     def test_rows_sum_to_one(self, F: np.ndarray) -> None:

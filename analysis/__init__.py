@@ -1,0 +1,51 @@
+"""Looking at runs: fronts, convergence and hardware breakdowns as figures for papers.
+
+Every plot takes a run or a table of candidates and ``ax=None``, and returns the Axes it drew on.
+:func:`save_figures` writes all of them into the run's folder. Importing this package loads no
+plotting library; using a function does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.convergence import plot_best, plot_hypervolume
+    from analysis.costs import plot_components, plot_layers
+    from analysis.figures import save_figures
+    from analysis.fronts import plot_front, plot_pairs, plot_parallel
+
+__all__ = [
+    "plot_best",
+    "plot_components",
+    "plot_front",
+    "plot_hypervolume",
+    "plot_layers",
+    "plot_pairs",
+    "plot_parallel",
+    "save_figures",
+]
+
+_HOMES = {
+    "plot_best": "analysis.convergence",
+    "plot_components": "analysis.costs",
+    "plot_front": "analysis.fronts",
+    "plot_hypervolume": "analysis.convergence",
+    "plot_layers": "analysis.costs",
+    "plot_pairs": "analysis.fronts",
+    "plot_parallel": "analysis.fronts",
+    "save_figures": "analysis.figures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a plot on its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Show the lazy names too."""
+    return sorted({*globals(), *__all__})
