@@ -1,0 +1,32 @@
+# From a bare clone: `make evolve` and `make test` make the environment first, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.evo-snn-installed
+
+.PHONY: evolve test lint bench install
+.DEFAULT_GOAL := evolve
+
+# The search of runs/digits.toml, into a folder of its own.
+evolve: $(STAMP)
+	$(BIN)/evo-snn evolve runs/digits.toml --out runs/out/digits-$$(date +%Y%m%d-%H%M%S)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Speeds on this machine, as a table and as runs/out/bench.json.
+bench: $(STAMP)
+	$(BIN)/python runs/benchmarks/bench.py --out runs/out/bench.json
+
+install: $(STAMP)
+
+$(STAMP): requirements.txt setup.py pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	touch $@

@@ -1,0 +1,165 @@
+"""A run: one search and its folder, as people look at it, also while it goes on.
+
+Nothing here writes, trains, or imports a plug-in; a run can be looked at where it was only copied.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.config import Config, load_config
+from evo_snn.pareto import nondominated, oriented
+from evo_snn.store import CONFIG, Store
+from genomes.errors import RequestError
+from genomes.workload import Workload
+from hardware import Chip, Cost, estimate, load_chip
+
+HYPERVOLUME_BOX = "hypervolume_box"  # the name of the box among the store's meta data
+
+_FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
+
+
+def open_run(folder: str | Path) -> "Run":
+    """Look at the run in ``folder``.
+
+    Raises:
+        RequestError: If there is none, or a newer version wrote it.
+    """
+    with Store.open(folder) as store:
+        return Run(store.folder)
+
+
+class Run:
+    """What a search did. Tables are read anew at every call, so they follow a run that goes on.
+
+    Attributes:
+        folder: The run's folder, absolute.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """See `open_run`, which checks that there is a run."""
+        self.folder = Path(folder).resolve()
+
+    def __repr__(self) -> str:
+        """The call that makes it."""
+        return f"Run({str(self.folder)!r})"
+
+    @cached_property
+    def config(self) -> Config:
+        """The whole resolved configuration."""
+        return load_config(self.folder / CONFIG)
+
+    @cached_property
+    def objectives(self) -> list[ObjectiveRecord]:
+        """What was optimised, in the configuration's order."""
+        with self._store() as store:
+            return store.objectives()
+
+    @cached_property
+    def chip(self) -> Chip:
+        """The chip that candidates are costed on."""
+        return load_chip(self.config.hardware.chip, self.config.hardware.overrides)
+
+    @property
+    def hypervolume_box(self) -> dict[str, tuple[float, float]]:
+        """Objective → (best, worst) in its own unit; empty before the run has fixed it."""
+        with self._store() as store:
+            box = store.meta(HYPERVOLUME_BOX, {})
+        return {name: (float(best), float(worst)) for name, (best, worst) in box.items()}
+
+    def candidates(self) -> pd.DataFrame:
+        """Everything evaluated, in that order.
+
+        Returns:
+            One row a candidate: ``key``, ``genome`` (tuple), ``state``, ``generation``, ``parents``
+            (tuple of keys), then one column a metric, objectives first; NaN where a candidate has
+            no such metric.
+        """
+        with self._store() as store:
+            everything = store.candidates(details=False)
+        return _table(everything, self.objectives)
+
+    def front(self) -> pd.DataFrame:
+        """The non-dominated ``ok`` candidates over everything evaluated, all constraints met.
+
+        Returns:
+            The columns of `candidates`; the best in the first objective comes first. Candidates
+            that lack an objective (NaN) are never on the front.
+        """
+        table = self.candidates()
+        table = table[table["state"] == "ok"]
+        names = [objective.name for objective in self.objectives]
+        maximise = [objective.maximise for objective in self.objectives]
+        front = table[nondominated(oriented(table[names].to_numpy(dtype=float), maximise))]
+        # Ties stay in the order of evaluation.
+        ordered = front.sort_values(names[0], ascending=not maximise[0], kind="stable")
+        return ordered.reset_index(drop=True)
+
+    def generations(self) -> pd.DataFrame:
+        """The finished generations.
+
+        Returns:
+            ``generation``, ``hypervolume`` (of everything evaluated so far, in the run's box),
+            ``evaluations`` (distinct candidates so far), ``seconds`` (of that generation).
+        """
+        with self._store() as store:
+            records = store.generations()
+            born = pd.Series([each.generation for each in store.candidates(details=False)], dtype=int)
+        return pd.DataFrame({
+            "generation": [record.number for record in records],
+            "hypervolume": pd.Series([record.hypervolume for record in records], dtype=float),
+            "evaluations": [int((born <= record.number).sum()) for record in records],
+            "seconds": pd.Series([record.seconds for record in records], dtype=float),
+        })
+
+    def candidate(self, key: str) -> Candidate:
+        """One candidate by its key or the beginning of it.
+
+        Raises:
+            RequestError: If no key, or more than one, begins so.
+        """
+        with self._store() as store:
+            return store.candidate(key)
+
+    def cost(self, key: str) -> Cost:
+        """The cost of a candidate on the run's chip, with its breakdown.
+
+        It is computed anew from the stored workload, spike rates included.
+
+        Raises:
+            RequestError: If there is no such candidate, or it has no workload.
+        """
+        candidate = self.candidate(key)
+        if candidate.workload is None:
+            state = f"{candidate.key} ({candidate.state})"
+            raise RequestError("key", state, "a candidate with a workload")
+        cost: Cost = estimate(Workload.model_validate(candidate.workload), self.chip)
+        return cost
+
+    def weights_path(self, key: str) -> Path | None:
+        """The safetensors file of a candidate's trained weights; None if they are not kept.
+
+        Raises:
+            RequestError: If no key, or more than one, begins so.
+        """
+        with self._store() as store:
+            return store.weights_path(store.resolve(key))
+
+    def _store(self) -> Store:
+        return Store.open(self.folder)
+
+
+def _table(candidates: list[Candidate], objectives: list[ObjectiveRecord]) -> pd.DataFrame:
+    first = [objective.name for objective in objectives]
+    others = {name for candidate in candidates for name in candidate.metrics} - set(first)
+    columns: dict[str, Any] = {
+        name: pd.Series([getattr(candidate, name) for candidate in candidates], dtype=kind)
+        for name, kind in zip(_FIXED_COLUMNS, (str, object, str, int, object), strict=True)
+    }
+    for name in [*first, *sorted(others)]:
+        values = [candidate.metrics.get(name) for candidate in candidates]
+        columns[name] = pd.Series(values, dtype=float)
+    return pd.DataFrame(columns)
