@@ -1,0 +1,97 @@
+"""The command line ``evo-snn``: looks for the user's mistakes in one line, never a traceback.
+
+Exit status: 0 done; 2 the request is wrong; 3 the search ended without a feasible design, its run
+intact; 1 anything else. Each command imports what it needs when it runs, so that ``--help`` and
+looking at a run are quick.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from evo_snn.commands.estimate import chips, estimate
+from evo_snn.commands.evolve import evolve
+from evo_snn.commands.init import init
+from evo_snn.commands.look import candidates, front, show
+from evo_snn.commands.names import datasets, objectives, spaces
+from evo_snn.commands.output import say
+from evo_snn.commands.train import train
+from genomes.errors import RequestError
+
+_DEBUG = "--debug"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit with its status.
+
+    Args:
+        arguments: What to run; the process's own arguments without it.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _DEBUG in given
+    try:
+        make_app()([argument for argument in given if argument != _DEBUG], prog_name="evo-snn")
+    except Exception as error:  # noqa: BLE001 - the last resort, told in one line
+        if debug:
+            traceback.print_exc()
+        sys.exit(_report(error, debug=debug))
+
+
+def make_app() -> typer.Typer:
+    """The command line as an object, e.g. for tests."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for command in (init, evolve, front, candidates, show, train, estimate):
+        app.command()(command)
+    for command in (spaces, chips, datasets, objectives):
+        app.command()(command)
+    return app
+
+
+def _options(
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show the traceback of an error; at any place in the line.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=lambda on: _version(on))
+    ] = False,
+) -> None:
+    """Search spiking neural networks for RRAM compute-in-memory chips by evolution."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import evo_snn
+
+        typer.echo(f"evo-snn {evo_snn.__version__}")
+        raise typer.Exit
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong in one line on standard error; return the exit status."""
+    text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, RequestError):
+        say("error", text)
+        return 2
+    if _is_nothing_feasible(error):
+        say("error", text)
+        return 3
+    hint = "" if debug else f" ({_DEBUG} shows where)"
+    kind = "" if isinstance(error, ImportError | OSError) else f"{type(error).__name__}: "
+    say("error", f"{kind}{text}{hint}")
+    return 1
+
+
+def _is_nothing_feasible(error: Exception) -> bool:
+    # Only the search raises it, so there is no need to import the search to find out.
+    search = sys.modules.get("evo_snn.search")
+    return search is not None and isinstance(error, search.NothingFeasible)

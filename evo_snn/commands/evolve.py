@@ -1,0 +1,82 @@
+"""``evolve``: a search, from a configuration to the front and its figures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evo_snn.commands.look import print_front
+from evo_snn.commands.output import print_lines, short
+
+if TYPE_CHECKING:
+    from evo_snn.run import Run
+
+
+def evolve(
+    config: Annotated[Path, typer.Argument(help="A TOML file; evo-snn init writes examples.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder: a new one.", metavar="DIR")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Overrides search.seed.")] = None,
+    generations: Annotated[
+        int | None, typer.Option(min=1, help="Overrides search.generations.")
+    ] = None,
+    population: Annotated[
+        int | None, typer.Option(min=2, help="Overrides search.population.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Overrides workers.jobs.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Overrides any key; may be repeated.", metavar="KEY=VALUE"),
+    ] = None,
+    figures: Annotated[bool, typer.Option(help="Draw the figures at the end.")] = True,
+) -> None:
+    """Search: evolve designs, print the front, draw the figures."""
+    from evo_snn.config import parse_set
+
+    overrides = dict(parse_set(text) for text in settings or ())
+    from evo_snn import search
+
+    run = search.evolve(
+        config,
+        out=out,
+        seed=seed,
+        generations=generations,
+        population=population,
+        jobs=jobs,
+        overrides=overrides,
+        progress=True,
+    )
+    paths = _figures(run) if figures else []
+    _conclude(run, paths)
+
+
+def _figures(run: "Run") -> list[Path]:
+    from evo_snn.guard import require_own
+
+    require_own("analysis")
+    from analysis import save_figures
+
+    return save_figures(run)
+
+
+def _conclude(run: "Run", figures: list[Path]) -> None:
+    front = run.front()
+    print_front(run, front)
+    folder = _shown(run.folder)
+    print_lines("", f"run      {folder}", *(f"figure   {_shown(path)}" for path in figures))
+    if not front.empty:
+        best = short(front["key"].iloc[0])
+        print_lines(
+            "",
+            "next:",
+            f"  evo-snn show {folder} {best}    # one design: architecture, cost by layer",
+            f"  evo-snn train {folder} {best}   # train it fully; accuracy on test data",
+            f"  evo-snn front {folder} --json",
+        )
+
+
+def _shown(path: Path) -> str:
+    """The path as a user in the current folder would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

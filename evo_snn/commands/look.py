@@ -1,0 +1,206 @@
+"""``front``, ``candidates`` and ``show``: looking at a run; no torch, no plug-ins."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evo_snn.commands.output import print_json, print_table, print_values, say, short
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evo_snn.candidate import Candidate
+    from evo_snn.run import Run
+
+Folder = Annotated[Path, typer.Argument(help="The run's folder.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Key = Annotated[str, typer.Argument(help="A candidate's key, or its beginning.", metavar="KEY")]
+
+
+def front(folder: Folder, json: Json = False) -> None:
+    """The front: designs that no other beats, over everything evaluated."""
+    from evo_snn.run import open_run
+
+    run = open_run(folder)
+    table = run.front()
+    if json:
+        print_json(document(run, table))
+    else:
+        print_front(run, table)
+
+
+def candidates(folder: Folder, json: Json = False) -> None:
+    """Everything that was evaluated, in that order."""
+    from evo_snn.run import open_run
+
+    run = open_run(folder)
+    table = run.candidates()
+    if json:
+        print_json(document(run, table))
+    else:
+        print_candidates(f"{len(table)} candidates", run, table)
+
+
+def show(folder: Folder, key: Key, json: Json = False) -> None:
+    """One candidate: architecture, metrics, lineage, cost by layer and component."""
+    from evo_snn.run import open_run
+
+    run = open_run(folder)
+    candidate = run.candidate(key)
+    cost = None if candidate.workload is None else run.cost(candidate.key).to_dict()
+    lineage = ancestors(run, candidate)
+    if json:
+        print_json({
+            **candidate.summary(),
+            "violations": dict(candidate.violations),
+            "failure": candidate.failure,
+            "training_steps": candidate.training_steps,
+            "architecture": candidate.architecture,
+            "workload": candidate.workload,
+            "cost": cost,
+            "lineage": lineage,
+            "seconds": dict(candidate.seconds),
+        })
+        return
+    print_values(f"candidate {candidate.key}", _facts(candidate))
+    print_values("\nmetrics", candidate.metrics)
+    if candidate.violations:
+        print_values("\nviolated constraints", candidate.violations)
+    _print_architecture(candidate.architecture)
+    if cost is not None:
+        _print_cost(cost)
+    _print_lineage(run, lineage)
+    if candidate.failure:
+        say("failure", candidate.failure)
+
+
+def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
+    """The JSON document of ``front`` and ``candidates`` for a table of either."""
+    metrics = metric_columns(table)
+    rows = [
+        {
+            "key": row["key"],
+            "genome": list(row["genome"]),
+            "state": row["state"],
+            "generation": row["generation"],
+            "parents": list(row["parents"]),
+            "metrics": {name: row[name] for name in metrics if row[name] == row[name]},  # noqa: PLR0124 - no NaN
+        }
+        for row in table.to_dict("records")
+    ]
+    objectives = [
+        {"name": each.name, "maximise": each.maximise, "unit": each.unit} for each in run.objectives
+    ]
+    return {"objectives": objectives, "candidates": rows}
+
+
+def print_front(run: "Run", table: "pd.DataFrame") -> None:
+    """The front as a table, or a line that says why there is none."""
+    if table.empty:
+        say("note", "no candidate meets the constraints and has every objective: no front yet")
+    else:
+        print_candidates(f"front: {len(table)} designs", run, table)
+
+
+def print_candidates(title: str, run: "Run", table: "pd.DataFrame") -> None:
+    """Candidates as a table: keys, objectives with their units, and where they come from."""
+    names = [objective.name for objective in run.objectives]
+    headers = [_header(each.name, each.unit) for each in run.objectives]
+    rows = [
+        (short(row["key"]), row["state"], row["generation"], *(row[name] for name in names))
+        for row in table.to_dict("records")
+    ]
+    print_table(title, ("key", "state", "generation", *headers), rows)
+
+
+def metric_columns(table: "pd.DataFrame") -> list[str]:
+    """The metrics of a table of candidates."""
+    fixed = {"key", "genome", "state", "generation", "parents"}
+    return [str(name) for name in table.columns if name not in fixed]
+
+
+def ancestors(run: "Run", candidate: "Candidate") -> list[dict[str, Any]]:
+    """All ancestors of a candidate, the youngest first, each with its own parents."""
+    table = run.candidates()
+    parents = dict(zip(table["key"], table["parents"], strict=True))
+    generations = dict(zip(table["key"], table["generation"], strict=True))
+    found: dict[str, None] = {}
+    left = list(candidate.parents)
+    while left:
+        key = left.pop(0)
+        if key not in found:
+            found[key] = None
+            left.extend(parents[key])
+    ordered = sorted(found, key=lambda key: -generations[key])
+    return [
+        {"key": key, "generation": int(generations[key]), "parents": list(parents[key])}
+        for key in ordered
+    ]
+
+
+def _header(name: str, unit: str) -> str:
+    # Most names end in their unit already.
+    plain = unit.lower().replace("µ", "u").replace("²", "2").replace(" ", "")
+    return name if not unit or name.endswith(plain) else f"{name} [{unit}]"
+
+
+def _facts(candidate: "Candidate") -> dict[str, Any]:
+    return {
+        "state": candidate.state,
+        "generation": candidate.generation,
+        "parents": ", ".join(map(short, candidate.parents)) or "none (a founder)",
+        "genome": " ".join(map(str, candidate.genome)),
+        "training steps": candidate.training_steps,
+        **{f"{name} (seconds)": value for name, value in candidate.seconds.items()},
+    }
+
+
+def _print_architecture(architecture: Mapping[str, Any]) -> None:
+    plain = {name: value for name, value in architecture.items() if name != "layers"}
+    print_values("\narchitecture", plain)
+    layers = [_flat(layer) for layer in architecture.get("layers", ())]
+    columns = list(dict.fromkeys(name for layer in layers for name in layer))
+    if columns:
+        rows = [[layer.get(name) for name in columns] for layer in layers]
+        print_table("\nlayers", columns, rows)
+
+
+def _flat(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer with its neuron's values beside its own."""
+    flat: dict[str, Any] = {}
+    for name, value in layer.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name} {inner}": each for inner, each in value.items()}
+        elif not (value is None and name == "neuron"):
+            flat[name] = value
+    return flat
+
+
+def _print_cost(cost: Mapping[str, Any]) -> None:
+    totals = {name: value for name, value in cost.items() if isinstance(value, int | float)}
+    print_values("\ncost", totals)
+    layers: Sequence[Mapping[str, Any]] = cost["layers"]
+    if layers:
+        print_table("\ncost by layer", list(layers[0]), [list(layer.values()) for layer in layers])
+    for quantity in ("area_mm2", "energy_uj", "latency_ms"):
+        metric, _, unit = quantity.partition("_")
+        print_values(f"\n{metric} by component, {unit}", cost[f"{metric}_components_{unit}"])
+
+
+def _print_lineage(run: "Run", lineage: Sequence[Mapping[str, Any]]) -> None:
+    if not lineage:
+        return
+    first = run.objectives[0].name
+    values = run.candidates().set_index("key")[first]
+    rows = [
+        (
+            short(each["key"]),
+            each["generation"],
+            ", ".join(map(short, each["parents"])),
+            float(values[each["key"]]),
+        )
+        for each in lineage
+    ]
+    print_table("\nancestors", ("key", "generation", "parents", first), rows)

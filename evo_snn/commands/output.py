@@ -1,0 +1,85 @@
+"""What commands print: one JSON document, or compact tables; messages go to standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+KEY_LENGTH = 8  # of keys in tables; commands accept any beginning that is unique
+
+_PIPE_WIDTH = 200  # columns where standard output is no terminal
+_COLOURS = {"error": "bold red", "warning": "bold yellow"}
+
+
+def console() -> Console:
+    """Standard output; wide enough for whole tables where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+
+
+def say(kind: str, text: str) -> None:
+    """One line on standard error, e.g. ``error: …``; coloured on a terminal."""
+    line = Text.assemble((f"{kind}:", _COLOURS.get(kind, "bold")), f" {text}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line)
+
+
+def busy(text: str) -> Status:
+    """A spinner on standard error for a ``with`` block; silent where that is no terminal."""
+    return Console(stderr=True).status(text)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def print_lines(*lines: str) -> None:
+    """Plain lines on standard output; they may be long, and are not wrapped."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table on standard output; columns of numbers are set flush right."""
+    cells = [[cell(value) for value in row] for row in rows]
+    numeric = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    for name, right in zip(columns, numeric, strict=True):
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(value) for value in row))
+    console().print(table)
+
+
+def print_values(title: str, values: Mapping[str, Any]) -> None:
+    """Names and values, one a line."""
+    print_table(title, ("", ""), values.items())
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it: floats with four digits, "-" for what is absent."""
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return "x".join(map(str, value)) if value else "-"
+    return str(value)
+
+
+def short(key: str) -> str:
+    """The beginning of a key that tables show."""
+    return key[:KEY_LENGTH]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace("-", "0", 1) if text == "-" else text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""``train``: full training of chosen designs, and their accuracy on test data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evo_snn.commands.look import Folder, Json
+from evo_snn.commands.output import busy, print_json, print_lines, print_table, short
+
+
+def train(
+    folder: Folder,
+    keys: Annotated[list[str], typer.Argument(help="Keys, or their beginnings.", metavar="KEY…")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
+    json: Json = False,
+) -> None:
+    """Train designs fully, and report their accuracy on test data."""
+    from evo_snn.run import open_run
+
+    run = open_run(folder)
+    chosen = list(dict.fromkeys(run.candidate(key).key for key in keys))
+    from evo_snn import training
+
+    with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
+        table = training.train(run, chosen, epochs=epochs)
+    records = [
+        {name: value for name, value in record.items() if value == value}  # noqa: PLR0124 - no NaN
+        for record in table.to_dict("records")
+    ]
+    if json:
+        print_json(records)
+        return
+    columns = [str(name) for name in table.columns]
+    rows = [
+        [short(row["key"]) if name == "key" else row.get(name) for name in columns]
+        for row in records
+    ]
+    print_table("fully trained", columns, rows)
+    print_lines("", f"weights  {Path(run.folder, 'trained')}")
