@@ -97,7 +97,8 @@ def hypervolume_of(view: View) -> NDArray[np.float64] | None:
     """Return the hypervolume after each candidate of a view.
 
     Returns:
-        (N,), never decreasing, or None where no ``ok`` candidate has all objectives. An objective that has no extent in the box made is left out.
+        (N,), never decreasing, or None where no ``ok`` candidate has all objectives. An objective
+        without extent in a box that is made of the candidates is left out.
     """
     records = view.objectives
     F = view.oriented(records)

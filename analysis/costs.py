@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from evo_snn.candidate import ObjectiveRecord
     from hardware import Cost
 
 __all__ = ["chosen", "colours_of", "plot_components", "plot_layers"]
@@ -44,9 +45,10 @@ def chosen(view: View) -> dict[str, str]:
     if not len(rows):
         return {}
     F = view.oriented(view.objectives)[rows]
+    best = np.where(np.isnan(F), np.inf, F).argmin(axis=0)
     picks = [
-        (f"{'best' if r.maximise else 'least'} {_short(r.name, r.unit)}", int(F[:, column].argmin()))
-        for column, r in enumerate(view.objectives)
+        (f"{'best' if record.maximise else 'least'} {_short(record)}", int(index))
+        for record, index in zip(view.objectives, best, strict=True)
     ]
     if np.isfinite(F).all(axis=1).any():
         picks.append(("knee", pareto.knee(F, [max(1, F.shape[1] - 1), *[1] * (F.shape[1] - 1)])))
@@ -85,7 +87,7 @@ def plot_components(
         keys: which designs, or key → what to call it; without it the best in each objective and
             the knee of the front.
         ax: where to draw; new axes without it.
-        colours: component → colour, to share between plots (:func:`colours_of`).
+        colours: component → colour, to share between plots; see :func:`colours_of`.
         share: shares of the total in percent; otherwise the quantity itself.
         legend: whether to name the components.
 
@@ -106,13 +108,13 @@ def plot_components(
         totals = np.array([getattr(cost, quantity) for cost in costs])
         parts = [getattr(cost, QUANTITIES[quantity]) for cost in costs]
         scales = 100 / np.where(totals > 0, totals, 1.0) if share else np.ones(len(costs))
-        _draw_stacks(ax, parts, scales, colours or colours_of(costs))
+        _draw_stacks(ax, parts, scales, colours or colours_of(costs, [quantity]))
         _write_totals(ax, totals, totals * scales, style.unit(record) if share else "")
         labels = [f"{fill(role, _ROLE_WIDTH)}\n{key[:_KEY_SHOWN]}" for key, role in names.items()]
         ax.set_yticks(range(len(names)), labels)
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)
-        if legend:
+        if legend and ax.containers:
             ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
 
@@ -158,17 +160,17 @@ def plot_layers(run: RunLike, key: str | None = None, ax: Axes | None = None) ->
     return ax
 
 
-def colours_of(costs: Sequence[Cost]) -> dict[str, str]:
-    """Give each component a colour, the same in area, energy and latency.
+def colours_of(costs: Sequence[Cost], quantities: Iterable[str] = QUANTITIES) -> dict[str, str]:
+    """Give each component a colour, the same in all the quantities.
 
     Components are ordered by the largest share that they have in any total of any design. There
     are seven colours; the components beyond them are grey and drawn as "other".
     """
     share: dict[str, float] = {}
     for cost in costs:
-        for quantity, breakdown in QUANTITIES.items():
+        for quantity in quantities:
             total = getattr(cost, quantity) or 1.0
-            for name, part in getattr(cost, breakdown).items():
+            for name, part in getattr(cost, QUANTITIES[quantity]).items():
                 share[name] = max(share.get(name, 0.0), part / total)
     ordered = sorted((name for name in share if share[name] > 0), key=lambda name: -share[name])
     return dict(zip(ordered, style.OKABE_ITO, strict=False))
@@ -207,8 +209,9 @@ def _write_totals(
     for position, (total, end) in enumerate(zip(totals, ends, strict=True)):
         text = f" {style.number(total)} {unit}"
         ax.text(end, position, text, va="center", ha="left", fontsize=7)
-    longest = float(ends.max()) or 1.0
-    ax.set_xlim(0, longest * (1.45 if unit else 1.22))
+    room = 1.45 if unit else 1.22
+    ax.set_xlim(0, room * float(ends.max()) or 1.0)
+    ax.xaxis.label.set_x(0.5 / room)
     if unit:
         ax.set_xticks([0, 25, 50, 75, 100])
         ax.spines["bottom"].set_bounds(0, 100)
@@ -228,7 +231,7 @@ def _names(run: RunLike, keys: Sequence[str] | Mapping[str, str] | None) -> dict
     return dict(keys) if isinstance(keys, Mapping) else dict.fromkeys(keys, "design")
 
 
-def _short(name: str, unit: str) -> str:
+def _short(record: ObjectiveRecord) -> str:
     """Return a metric's name in the fewest words: ``energy_uj`` → ``energy``."""
-    title = style.title(name, unit).lower()
+    title = style.title(record.name, record.unit).lower()
     return {"validation accuracy": "accuracy", "energy per inference": "energy"}.get(title, title)

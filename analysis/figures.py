@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from analysis import style
 from analysis.convergence import plot_best, plot_hypervolume
-from analysis.costs import OTHER, QUANTITIES, chosen, colours_of, knee_of, plot_components, plot_layers
+from analysis.costs import (
+    OTHER,
+    QUANTITIES,
+    chosen,
+    colours_of,
+    knee_of,
+    plot_components,
+    plot_layers,
+)
 from analysis.fronts import plot_front, plot_pairs, plot_parallel
 from analysis.view import RunLike, View, look
 
@@ -116,7 +124,7 @@ def _costs(run: RunLike, view: View) -> Figure:
     layers = len(costs[knee].layers) if knee else 2
     heights = 1.1 + 0.4 * max(2, len(roles)), 0.8 + 0.32 * layers
     figure = style.figure(style.PAGE, sum(heights))
-    above, below = figure.subfigures(2, 1, height_ratios=heights)
+    (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
     palette = colours_of(list(costs.values()))
     grid = above.subplots(1, len(QUANTITIES), sharey=True)
     for ax, quantity in zip(grid, QUANTITIES, strict=True):

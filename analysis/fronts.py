@@ -60,8 +60,8 @@ def plot_front(
         ax.set(xlabel=style.label(pair[0]), ylabel=style.label(pair[1]))
         if not drawn.any():
             return style.note(ax, "no candidate has been measured")
-        for which, record, values in zip(("x", "y"), pair, points[drawn].T, strict=True):
-            style.scale(ax, which, record, values)
+        style.scale(ax, "x", pair[0], points[drawn, 0])
+        style.scale(ax, "y", pair[1], points[drawn, 1])
         _draw_points(ax, view, points, drawn)
         _draw_staircase(ax, view, points, pair)
         if legend:
@@ -94,11 +94,11 @@ def plot_pairs(
     with style.context():
         size = min(style.PAGE, 1.2 + 1.5 * count)
         if figure is None:
-            from matplotlib import pyplot as plt  # noqa: PLC0415
+            from matplotlib import pyplot as plt
 
             figure = plt.figure(figsize=(size, size), layout="constrained")
         grid = np.full((count, count), None, dtype=object)
-        for row, column in zip(*np.tril_indices(count), strict=True):
+        for row, column in ((r, c) for r in range(count) for c in range(r + 1)):
             place = row * count + column + 1
             shared = grid[row - 1, column] if row else None
             ax = grid[row, column] = figure.add_subplot(count, count, place, sharex=shared)
@@ -128,8 +128,8 @@ def plot_parallel(
     """
     view = look(data, objectives)
     with style.context():
-        from matplotlib import colormaps  # noqa: PLC0415
-        from matplotlib.collections import LineCollection  # noqa: PLC0415
+        from matplotlib import colormaps
+        from matplotlib.collections import LineCollection
 
         ax = style.axes(ax, width=style.PAGE)
         ax.spines[:].set_visible(False)
@@ -151,20 +151,22 @@ def plot_parallel(
     return ax
 
 
-def _draw_points(ax: Axes, view: View, points: NDArray[np.float64], drawn: NDArray) -> None:
+def _draw_points(
+    ax: Axes, view: View, points: NDArray[np.float64], drawn: NDArray[np.bool_]
+) -> None:
     """Draw the layers of a front's plot from the least to the most important."""
-    count = len(view.objectives)
+    x, y, count = points[:, 0], points[:, 1], len(view.objectives)
     wanting = drawn & ~view.ok
     if wanting.any():
         name = "infeasible" if view.front.any() else "infeasible (no feasible design was found)"
-        ax.scatter(*points[wanting].T, s=9, c=style.PALE, marker="x", lw=0.6, label=name)
+        ax.scatter(x[wanting], y[wanting], s=9, c=style.PALE, marker="x", lw=0.6, label=name)
     beaten = drawn & view.ok & ~view.front
     if beaten.any():
-        ax.scatter(*points[beaten].T, s=9, c=style.PALE, lw=0, label="dominated")
+        ax.scatter(x[beaten], y[beaten], s=9, c=style.PALE, lw=0, label="dominated")
     best = drawn & view.front
-    if best.any() and count > 2:  # noqa: PLR2004  (two objectives: the staircase says it all)
+    if best.any() and count > 2:  # noqa: PLR2004  # of two, the staircase is all
         name = f"front of all {count} objectives"
-        ax.scatter(*points[best].T, s=12, c=style.BLUE, lw=0, alpha=0.85, label=name, zorder=3)
+        ax.scatter(x[best], y[best], s=12, c=style.BLUE, lw=0, alpha=0.85, label=name, zorder=3)
 
 
 def _draw_staircase(
@@ -180,7 +182,8 @@ def _draw_staircase(
     along = corners[:, 0] if not pair[0].maximise else -corners[:, 0]
     corners = corners[np.argsort(along, kind="stable")]
     ax.step(
-        *corners.T,
+        corners[:, 0],
+        corners[:, 1],
         where="post",
         color=style.ORANGE,
         marker="o",
@@ -194,12 +197,12 @@ def _draw_staircase(
 
 def _draw_cell(ax: Axes, view: View, across: ObjectiveRecord, up: ObjectiveRecord) -> None:
     """Draw one cell of the pair plot: a histogram on the diagonal, points below it."""
-    import seaborn as sns  # noqa: PLC0415  (slow to import)
+    import seaborn as sns  # slow to import
 
     x, y = view.values(across.name), view.values(up.name)
     drawn = view.ok & np.isfinite(x) & np.isfinite(y)
     if not drawn.any():
-        style.note(ax, "no data")
+        style.note(ax, "not measured" if view.ok.any() else "no feasible\ndesign found")
         return
     style.scale(ax, "x", across, x[drawn], wide=_WIDE_IN_CELL)
     if across is up and np.ptp(x[drawn]) == 0:
@@ -243,7 +246,7 @@ def _label_cell(ax: Axes, view: View, row: int, column: int) -> None:
 
 def _key_of_pairs(figure: Figure, view: View) -> None:
     """Explain the pair plot's colours in its empty corner."""
-    from matplotlib.lines import Line2D  # noqa: PLC0415
+    from matplotlib.lines import Line2D
 
     front, ok = int(view.front.sum()), int(view.ok.sum())
     counts = ((style.BLUE, f"front ({front})"), (style.PALE, f"dominated ({ok - front})"))

@@ -8,7 +8,7 @@ colour-blind readers can tell apart, and viridis for what has an order.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -32,7 +32,7 @@ GREY, PALE, INK = "#8c8c8c", "#c4c4c4", "#222222"
 BLUE, ORANGE = "#0072B2", "#D55E00"
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 
-_RC = {
+_RC: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.labelsize": 8,
@@ -77,21 +77,21 @@ _ACRONYMS = {word.lower(): word for word in ("ADC", "DAC", "LIF", "MUX", "NoC", 
 
 def context() -> AbstractContextManager[None]:
     """Set the style for a ``with`` block; matplotlib's settings are as before after it."""
-    return mpl.rc_context(_RC)
+    return mpl.rc_context(_RC)  # type: ignore[arg-type]  # keys are literals to mypy
 
 
 def axes(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> Axes:
     """Return ``ax``, or new axes in a pyplot figure (which notebooks show) if it is None."""
     if ax is not None:
         return ax
-    from matplotlib import pyplot as plt  # noqa: PLC0415  (global state, only where asked for)
+    from matplotlib import pyplot as plt  # global state, only where asked for
 
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def figure(width: float, height: float) -> Figure:
     """Return a figure that pyplot does not know of, so nobody has to close it."""
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -164,6 +164,7 @@ def scale(
     decades = np.log10(drawn.max() / drawn.min())
     if decades < NARROW:
         axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
         axis.set_minor_locator(ticker.NullLocator())
     else:
         subs = (1.0, 2.0, 5.0) if decades < wide else (1.0,)
@@ -173,7 +174,5 @@ def scale(
 def note(ax: Axes, text: str) -> Axes:
     """Say in the middle of empty axes why they are empty; they lose their meaningless ticks."""
     ax.tick_params(bottom=False, labelbottom=False, left=False, labelleft=False)
-    ax.text(
-        0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=GREY, wrap=True
-    )
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=GREY, wrap=True)
     return ax

@@ -109,7 +109,8 @@ def normalised(F: ArrayLike, best: ArrayLike, worst: ArrayLike) -> Matrix:
             "Expected a finite best below a finite worst in every objective (minimised) "
             f"but best was {low.tolist()} and worst was {high.tolist()}."
         )
-    return (matrix - low) / (high - low)
+    scaled: Matrix = (matrix - low) / (high - low)
+    return scaled
 
 
 def hypervolume(F: ArrayLike, reference: float = 1.0) -> float:
@@ -176,9 +177,9 @@ def pseudo_weights(F: ArrayLike) -> Matrix:
     """
     gains = 1.0 - _scaled(F)
     total = gains.sum(axis=1, keepdims=True)
-    even = np.where(np.isnan(total), np.nan, 1.0 / gains.shape[1])
     with np.errstate(invalid="ignore"):
-        return np.divide(gains, total, out=np.broadcast_to(even, gains.shape).copy(), where=total > 0)
+        weights: Matrix = np.where(total == 0, 1.0 / gains.shape[1], gains / total)
+    return weights
 
 
 def pick(F: ArrayLike, weights: ArrayLike | None = None) -> int:
@@ -225,7 +226,7 @@ def knee(F: ArrayLike, weights: ArrayLike | None = None) -> int:
 def _matrix(values: ArrayLike, name: str) -> Matrix:
     """Return ``values`` as an (N, M) float64 matrix with at least one column."""
     matrix = np.asarray(values, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[1] == 0:
+    if matrix.ndim != 2 or matrix.shape[1] == 0:  # noqa: PLR2004
         raise ValueError(
             f"Expected {name} to be a matrix (designs, objectives) with at least one objective "
             f"but it had shape {matrix.shape}."
@@ -252,19 +253,20 @@ def _shares(weights: ArrayLike | None, columns: int) -> NDArray[np.float64]:
             f"Expected weights of shape ({columns},) (i.e. shape (objectives,)), not negative "
             f"and not all zero, but they were {wanted.tolist()}."
         )
-    return wanted / wanted.sum()
+    shares: NDArray[np.float64] = wanted / wanted.sum()
+    return shares
 
 
 def _inside(F: Matrix, reference: float) -> Matrix:
     """Return the points better than the reference, moved to the box's best where beyond it."""
-    return np.maximum(F[(F < reference).all(axis=1)], 0.0)
+    return np.maximum(F[(reference > F).all(axis=1)], 0.0)
 
 
 def _volume(inside: Matrix, reference: float) -> float:
     """Return the volume between points inside the box and its worst corner."""
     if not len(inside):
         return 0.0
-    import moocore  # noqa: PLC0415  (only hypervolume needs it)
+    import moocore  # only hypervolume needs it
 
     return float(moocore.hypervolume(inside, ref=np.full(inside.shape[1], reference)))
 

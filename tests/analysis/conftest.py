@@ -1,13 +1,21 @@
-"""Runs that never happened, for looking at: plausible candidates with correlated costs."""
+"""Runs that never happened, for looking at: plausible candidates with correlated costs.
+
+Test folders are no packages, so tests get at this through the fixture ``examples``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from evo_snn.candidate import ObjectiveRecord
 
@@ -24,7 +32,17 @@ BOX = {
     "latency_ms": (0.002, 2.0),
     "spikes_per_inference": (0.0, 20_000.0),
 }
-COMPONENTS = ("crossbars", "adc", "dac", "accumulators", "lif_neurons", "buffers", "noc", "pooling", "control")
+COMPONENTS = (
+    "crossbars",
+    "adc",
+    "dac",
+    "accumulators",
+    "lif_neurons",
+    "buffers",
+    "noc",
+    "pooling",
+    "control",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,10 @@ class FakeRun:
     def cost(self, key: str) -> FakeCost:
         row = self.table.set_index("key").loc[key]
         return make_cost(
-            float(row["area_mm2"]), float(row["energy_uj"]), float(row["latency_ms"]), int(key[:4], 16)
+            float(row["area_mm2"]),
+            float(row["energy_uj"]),
+            float(row["latency_ms"]),
+            seed=int(key[:4], 16),
         )
 
     def rows(self, mask: np.ndarray) -> FakeRun:
@@ -122,3 +143,27 @@ def make_table(count: int = 250, generations: int = 10, seed: int = 0) -> pd.Dat
     table.loc[unmeasured, ["accuracy", "spikes_per_inference"]] = np.nan
     table.loc[table["state"] == "failed", ["area_mm2", "energy_uj", "latency_ms"]] = np.nan
     return table
+
+
+@pytest.fixture(scope="session")
+def examples() -> SimpleNamespace:
+    return SimpleNamespace(
+        **{name: value for name, value in globals().items() if not name.startswith("_")}
+    )
+
+
+@pytest.fixture(scope="session")
+def run() -> FakeRun:
+    return FakeRun(make_table())
+
+
+@pytest.fixture
+def ax() -> Axes:
+    return Figure().subplots()
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay_as_they_are() -> Iterator[None]:
+    before = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == before
