@@ -1,0 +1,22 @@
+"""Chips and their costs: area, energy and latency of a workload on an RRAM compute-in-memory chip.
+
+A chip is technology plus circuit parameters, a named preset or a file. A cost is what one
+inference of a workload takes on it, with the breakdown by layer and by component.
+"""
+
+from hardware.chip import DEFAULT_CHIP, Chip, Parameter, chip_names, load_chip
+from hardware.cost import Cost, LayerCost
+from hardware.estimator import estimate, lower_bounds, totals
+
+__all__ = [
+    "DEFAULT_CHIP",
+    "Chip",
+    "Cost",
+    "LayerCost",
+    "Parameter",
+    "chip_names",
+    "estimate",
+    "load_chip",
+    "lower_bounds",
+    "totals",
+]

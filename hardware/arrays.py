@@ -1,0 +1,150 @@
+"""Workloads as arrays over (candidate, layer), so that a model costs a population in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from genomes.workload import Layer, Workload
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LayerArrays:
+    """Layers of n workloads, padded to the longest; float64 (n, L) but where said otherwise.
+
+    Padding has size 1 and rate 0; a model multiplies what it counts by `present`. Sizes are whole
+    numbers well below 2**53, so float64 holds them exactly.
+
+    Attributes:
+        timesteps: (n, 1).
+        present: 1 where there is a layer, else 0.
+        digital: 1 where the layer is in the digital domain, else 0.
+        static: 1 where the input is the same in every step, else 0.
+        average_pool: 1 where pooling precedes the neuron, else 0.
+        in_channels: Input channels (features) of all groups.
+        out_channels: Output channels (features) of all groups.
+        groups: Groups.
+        kernel: Kernel positions.
+        input_positions: Positions of the input map.
+        positions: Output positions before pooling.
+        stored_positions: Output positions after pooling.
+        window: Positions of one pooling window.
+        weight_bits: Bits of a weight.
+        input_bits: Bits of an input.
+        input_rate: Fraction of input lines that are 1 in a read.
+        output_rate: Spikes per output neuron and step.
+        state_bits: State bits of a neuron.
+        residual_inputs: Further spike maps combined with the output.
+    """
+
+    timesteps: Floats
+    present: Floats
+    digital: Floats
+    static: Floats
+    average_pool: Floats
+    in_channels: Floats
+    out_channels: Floats
+    groups: Floats
+    kernel: Floats
+    input_positions: Floats
+    positions: Floats
+    stored_positions: Floats
+    window: Floats
+    weight_bits: Floats
+    input_bits: Floats
+    input_rate: Floats
+    output_rate: Floats
+    state_bits: Floats
+    residual_inputs: Floats
+
+    @property
+    def memory(self) -> Floats:
+        """1 where a layer is on crossbars, else 0."""
+        return self.present - self.digital
+
+    @property
+    def rows(self) -> Floats:
+        """Weights of one output channel."""
+        return self.in_channels / self.groups * self.kernel
+
+    @property
+    def weights(self) -> Floats:
+        """Weights of each layer; padding has 1."""
+        return self.rows * self.out_channels
+
+    @property
+    def neurons(self) -> Floats:
+        """Neurons of each layer; padding has 1."""
+        pooled = self.average_pool > 0
+        return self.out_channels * np.where(pooled, self.stored_positions, self.positions)
+
+    def silent(self) -> LayerArrays:
+        """Return the same layers without a single spike."""
+        zero = np.zeros_like(self.present)
+        return replace(self, input_rate=zero, output_rate=zero)
+
+
+#: The array fields that a layer fills, in the order of `_row`.
+_FIELDS = tuple(field.name for field in fields(LayerArrays) if field.name != "timesteps")
+_PADDING = tuple(
+    float(name not in {"present", "digital", "static", "average_pool", "input_rate",
+                       "output_rate", "state_bits", "residual_inputs"})
+    for name in _FIELDS
+)  # fmt: skip
+
+
+def pack(workloads: Sequence[Workload]) -> LayerArrays:
+    """Pack n workloads into arrays over (candidate, layer)."""
+    counts = np.array([len(workload.layers) for workload in workloads], dtype=np.intp)
+    rows = [_row(layer) for workload in workloads for layer in workload.layers]
+    longest = int(counts.max(initial=1))
+    present = np.arange(longest) < counts[:, None]
+    table = np.empty((len(workloads), longest, len(_FIELDS)))
+    table[:] = _PADDING
+    if rows:
+        table[present] = rows
+    steps = np.array([[workload.timesteps] for workload in workloads], dtype=np.float64)
+    columns = {
+        name: np.ascontiguousarray(table[:, :, index]) for index, name in enumerate(_FIELDS)
+    }
+    return LayerArrays(timesteps=steps.reshape(-1, 1), **columns)
+
+
+def total(values: Floats) -> Floats:
+    """Sum (n, L) over layers to (n,), strictly in order.
+
+    The order makes a candidate's sum the same to the last bit whatever the padding is; numpy's own
+    sum pairs terms in a way that depends on their number.
+    """
+    return np.cumsum(values, axis=1)[:, -1]
+
+
+def _row(layer: Layer) -> tuple[float, ...]:
+    channels = layer.channels
+    return (
+        1.0,
+        layer.domain == "digital",
+        layer.static_input,
+        layer.pool_kind == "average",
+        channels[0],
+        channels[1],
+        layer.group_count,
+        layer.kernel_size,
+        layer.input_positions,
+        layer.positions,
+        layer.stored_positions,
+        prod(layer.pool or ()),
+        layer.weight_bits,
+        layer.input_bits,
+        layer.input_rate,
+        layer.output_rate,
+        layer.neuron_state_bits,
+        layer.residual_inputs,
+    )

@@ -1,0 +1,283 @@
+"""Chips as data: a chip is a TOML file in which every number has a unit, a source and a range.
+
+A parameter's table holds ``value`` (a number, a word, or a list of numbers), ``unit``, ``source``
+and, where they apply, ``description``, ``conditions``, ``range`` or ``choices``. Instead of
+``value`` it may hold ``by_technology_nm``, a table of values by node; the chip's ``technology_nm``
+chooses. A user's own file may say ``inherits = "PRESET"`` and give only what differs.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from genomes.errors import RequestError, request_error, unknown_name
+from hardware.models import MODELS
+
+#: The chip that is used where none is named.
+DEFAULT_CHIP = "rram_32nm"
+
+Scalar = bool | int | float | str
+Value = Scalar | tuple[float, ...]
+
+
+class _ParameterTable(BaseModel):
+    """One parameter as it stands in a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    value: Scalar | list[float] | None = None
+    by_technology_nm: dict[int, float | list[float]] | None = None
+    unit: str
+    source: str
+    conditions: str = ""
+    range: tuple[float, float] | None = None
+    choices: tuple[Scalar, ...] | None = None
+
+
+class _ChipFile(BaseModel):
+    """A chip's file, after inheritance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    model: str
+    summary: str = ""
+    parameters: dict[str, _ParameterTable]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a chip.
+
+    Attributes:
+        name: Its key, which overrides use.
+        value: A number, a word, or a tuple of numbers.
+        unit: Unit of the value; empty for words and ratios.
+        source: Where the value comes from.
+        description: What it is.
+        conditions: Under which conditions the value holds.
+        range: Lowest and highest value allowed, or None.
+        choices: The only values allowed, or None.
+        overridden: Whether the value is not the file's.
+    """
+
+    name: str
+    value: Value
+    unit: str
+    source: str
+    description: str = ""
+    conditions: str = ""
+    range: tuple[float, float] | None = None
+    choices: tuple[Scalar, ...] | None = None
+    overridden: bool = False
+
+    def checked(self, value: Any) -> Value:
+        """Return `value` in this parameter's type.
+
+        Raises:
+            RequestError: Wrong type, outside the range, none of the choices, or not finite.
+        """
+        if self.choices is not None:
+            if any(type(value) is type(choice) and value == choice for choice in self.choices):
+                return value
+            raise unknown_name(self.name, value, [str(choice) for choice in self.choices])
+        if isinstance(self.value, tuple):
+            if not isinstance(value, list | tuple) or len(value) != len(self.value):
+                raise RequestError(self.name, value, f"{len(self.value)} numbers")
+            return tuple(float(self._number(item)) for item in value)
+        number = self._number(value)
+        return int(number) if isinstance(self.value, int) else float(number)
+
+    def _number(self, value: Any) -> float:
+        whole = isinstance(self.value, int)
+        kind = numbers.Integral if whole else numbers.Real
+        allowed = ("a whole number" if whole else "a number") + self._range_text()
+        if not isinstance(value, kind) or isinstance(value, bool) or not math.isfinite(value):
+            raise RequestError(self.name, value, allowed)
+        if self.range is not None and not self.range[0] <= value <= self.range[1]:
+            raise RequestError(self.name, value, allowed)
+        return value  # type: ignore[return-value]
+
+    def _range_text(self) -> str:
+        if self.range is None:
+            return ""
+        return f" from {self.range[0]:g} to {self.range[1]:g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A chip: the name of its cost model and the model's parameters.
+
+    Attributes:
+        name: Name of the preset, or of the user's file.
+        model: The cost model that reads the parameters, a key of `hardware.models.MODELS`.
+        summary: One line about the chip.
+        parameters: In the file's order.
+    """
+
+    name: str
+    model: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+
+    @cached_property
+    def values(self) -> dict[str, Value]:
+        """Value of every parameter by its key."""
+        return {parameter.name: parameter.value for parameter in self.parameters}
+
+    def number(self, key: str) -> float:
+        """Return a numeric parameter."""
+        return float(self.values[key])  # type: ignore[arg-type]
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Return a parameter that is a list of numbers."""
+        return self.values[key]  # type: ignore[return-value]
+
+    def word(self, key: str) -> str:
+        """Return a parameter that is a word."""
+        return str(self.values[key])
+
+
+def chip_names() -> list[str]:
+    """Return the names of the presets, sorted."""
+    folder = resources.files("hardware").joinpath("presets")
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_chip(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Chip:
+    """Read a preset or a user's TOML file, and override parameters by key.
+
+    Args:
+        name_or_path: Name of a preset (`chip_names`), or path of a file that ends in ``.toml``.
+        overrides: Parameter key to value; checked against the parameter's type and range.
+
+    Raises:
+        RequestError: No such chip, an invalid file, an unknown key (the nearest is named), a
+            wrong value, or a combination that the chip's model refuses.
+    """
+    document = _document(str(name_or_path))
+    try:
+        file = _ChipFile.model_validate(document)
+    except ValidationError as error:
+        raise request_error(error, prefix="chip", known=_ParameterTable.model_fields) from None
+    if file.model not in MODELS:
+        raise unknown_name("model", file.model, MODELS)
+    _check_complete(file)
+    chip = _overridden(file, dict(overrides or {}))
+    MODELS[chip.model].check(chip)
+    return chip
+
+
+def _document(name_or_path: str) -> dict[str, Any]:
+    """Read a chip's file, with what it inherits merged in."""
+    if name_or_path.endswith(".toml"):
+        return _user_document(Path(name_or_path))
+    if name_or_path not in chip_names():
+        error = unknown_name("chip", name_or_path, chip_names())
+        remedy = error.remedy or "A file's name must end in .toml."
+        raise RequestError("chip", name_or_path, error.allowed, remedy)
+    entry = resources.files("hardware").joinpath("presets", f"{name_or_path}.toml")
+    return tomllib.loads(entry.read_text(encoding="utf-8"))
+
+
+def _user_document(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError("chip", str(path), f"a readable file ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError("chip", str(path), f"TOML ({error})") from None
+    given = document.setdefault("parameters", {})
+    if not isinstance(given, dict):
+        raise RequestError("chip.parameters", given, "a table of parameters")
+    tables = {key: _as_table(value, path) for key, value in given.items()}
+    inherits = document.pop("inherits", None)
+    if inherits is None:
+        return document | {"name": document.get("name", path.stem), "parameters": tables}
+    base = _document(str(inherits))
+    merged = dict(base["parameters"])
+    for key, table in tables.items():
+        if key not in merged:
+            raise unknown_name("chip.parameters", key, merged)
+        merged[key] = _merged(merged[key], table)
+    return base | {"name": path.stem} | document | {"parameters": merged}
+
+
+def _as_table(value: Any, path: Path) -> dict[str, Any]:
+    """Let a user write ``key = value`` for a table that has only a value."""
+    return value if isinstance(value, dict) else {"value": value, "source": str(path)}
+
+
+def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Replace fields of `base`; a value of one kind takes the other kind's place."""
+    kept = dict(base)
+    if "value" in table:
+        kept.pop("by_technology_nm", None)
+    if "by_technology_nm" in table:
+        kept.pop("value", None)
+    return kept | table
+
+
+def _check_complete(file: _ChipFile) -> None:
+    """Refuse a file that lacks a parameter of its model or has one that the model does not know."""
+    known = set(_document(MODELS[file.model].reference)["parameters"])
+    for key in file.parameters:
+        if key not in known:
+            raise unknown_name("chip.parameters", key, known)
+    for key in sorted(known - set(file.parameters)):
+        remedy = "Say inherits = PRESET to take what a preset has."
+        raise RequestError(f"chip.parameters.{key}", "nothing", "a value", remedy)
+
+
+def _overridden(file: _ChipFile, overrides: dict[str, Any]) -> Chip:
+    for key in overrides:
+        if key not in file.parameters:
+            raise unknown_name("chip parameter", key, file.parameters)
+    node = None
+    if "technology_nm" in file.parameters:
+        table = file.parameters["technology_nm"]
+        node = _parameter("technology_nm", table, None).checked(
+            overrides.get("technology_nm", table.value)
+        )
+    parameters = []
+    for key, table in file.parameters.items():
+        parameter = _parameter(key, table, node)
+        value = parameter.checked(overrides.get(key, parameter.value))
+        parameters.append(replace(parameter, value=value, overridden=key in overrides))
+    return Chip(file.name, file.model, file.summary, tuple(parameters))
+
+
+def _parameter(key: str, table: _ParameterTable, node: Any) -> Parameter:
+    value: Any = table.value
+    if table.by_technology_nm is not None:
+        if node not in table.by_technology_nm:
+            allowed = ", ".join(str(known) for known in table.by_technology_nm)
+            raise RequestError(f"chip.parameters.{key}", f"no value at {node} nm", allowed)
+        value = table.by_technology_nm[node]
+    if value is None:
+        raise RequestError(f"chip.parameters.{key}", "nothing", "value or by_technology_nm")
+    return Parameter(
+        name=key,
+        value=tuple(value) if isinstance(value, list) else value,
+        unit=table.unit,
+        source=table.source,
+        description=table.description,
+        conditions=table.conditions,
+        range=table.range,
+        choices=table.choices,
+    )

@@ -1,0 +1,118 @@
+"""What the default model builds for each layer: crossbars, adders, neuron units, memories, tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hardware.arrays import Floats, LayerArrays, total
+from hardware.mapping import CrossbarMapping, map_layers
+from hardware.units import Logic, Reading, Units, logic_costs, reading, unit_costs
+
+if TYPE_CHECKING:
+    from hardware.chip import Chip
+
+@dataclass(frozen=True)
+class Inventory:
+    """Parts of n candidates of L layers, with the chip's unit costs at hand.
+
+    Arrays are (n, L) where not said otherwise. Counts are zero where a layer has none of a part.
+
+    Attributes:
+        chip: The chip.
+        layers: The packed workloads.
+        mapping: How layers lie on crossbars.
+        read: How columns are read.
+        units: Costs of a crossbar's parts.
+        logic: Costs of digital parts.
+        crossbars: Crossbars of all copies.
+        copies: Copies that work in parallel.
+        converted_bits: Bits of one column's sum after its slices are put together.
+        sum_bits: Bits of one output's complete sum.
+        output_additions: Additions of partial sums for one output and pass.
+        state_bits: Bits of membrane state, all neurons together; none for a single time step.
+        constant_bits: Bits of the thresholds and biases, one of each a channel.
+        buffer_bits: Bits of input maps, held products and residual maps.
+        neuron_units: Neuron units of all copies.
+        sharing: Output channels that one neuron unit serves.
+        macs: Multiply-accumulate units (digital layers).
+        pool_units: Pooling units of 4 spikes.
+        tiles: Tiles, (n,).
+        allocated: Crossbars of all tiles, (n,).
+    """
+
+    chip: Chip
+    layers: LayerArrays
+    mapping: CrossbarMapping
+    read: Reading
+    units: Units
+    logic: Logic
+    crossbars: Floats
+    copies: Floats
+    converted_bits: Floats
+    sum_bits: Floats
+    output_additions: Floats
+    state_bits: Floats
+    constant_bits: Floats
+    buffer_bits: Floats
+    neuron_units: Floats
+    sharing: Floats
+    macs: Floats
+    pool_units: Floats
+    tiles: Floats
+    allocated: Floats
+
+
+def build(layers: LayerArrays, chip: Chip) -> Inventory:
+    """Count the parts that n workloads need on a chip."""
+    read = reading(chip)
+    mapping = map_layers(layers, chip, read.rows)
+    present, digital = layers.present, layers.digital > 0
+    crossbars = layers.memory * mapping.crossbars * mapping.copies
+    copies = np.where(digital, 1.0, mapping.copies) * present
+    converted = read.bits + mapping.shifted_bits
+    memory_sum = converted + doublings(mapping.column_reads) + layers.input_bits - 1
+    digital_sum = layers.weight_bits + layers.input_bits - 1 + doublings(layers.rows)
+    sum_bits = np.where(digital, digital_sum, memory_sum)
+    sharing = np.minimum(chip.number("neurons_per_unit"), layers.out_channels)
+    has_state = (layers.state_bits > 0) & (present > 0)
+    per_tile = chip.number("crossbars_per_tile")
+    tiles = np.ceil(total(crossbars) / per_tile)
+    windows = np.ceil(layers.window / 4) * (layers.window > 1)
+    return Inventory(
+        chip=chip,
+        layers=layers,
+        mapping=mapping,
+        read=read,
+        units=unit_costs(chip, read),
+        logic=logic_costs(chip),
+        crossbars=crossbars,
+        copies=copies,
+        converted_bits=converted,
+        sum_bits=sum_bits,
+        output_additions=mapping.column_reads + (layers.input_bits > 1),
+        state_bits=present * (layers.timesteps > 1) * layers.neurons * layers.state_bits,
+        constant_bits=present * 2 * layers.out_channels * layers.state_bits,
+        buffer_bits=_buffer_bits(layers, sum_bits),
+        neuron_units=has_state * copies * np.ceil(layers.out_channels / sharing),
+        sharing=sharing,
+        macs=layers.digital * chip.number("digital_units"),
+        pool_units=present * copies * np.ceil(layers.out_channels / sharing) * windows,
+        tiles=tiles,
+        allocated=tiles * per_tile,
+    )
+
+
+def _buffer_bits(layers: LayerArrays, sum_bits: Floats) -> Floats:
+    """Input map, the held products of a static input, and the residual maps."""
+    inputs = layers.in_channels * layers.input_positions * layers.input_bits
+    held = layers.static * layers.out_channels * layers.positions * sum_bits
+    residual = layers.residual_inputs * layers.out_channels * layers.stored_positions
+    return layers.present * (inputs + held + residual)
+
+
+def doublings(count: Floats) -> Floats:
+    """Bits by which a sum of `count` numbers is wider than one: ceil(log2(count)), exactly."""
+    return np.frexp(np.maximum(count, 1.0) - 1.0)[1].astype(np.float64)
