@@ -123,9 +123,9 @@ def plot_layers(run: RunLike, key: str | None = None, ax: Axes | None = None) ->
     """Plot what each layer of one design contributes to its area, energy and latency.
 
     For seeing which layer to make smaller: layers go from the input at the top to the read-out
-    at the bottom, bars are shares of the design's totals. Where tiles are shared between layers a
-    layer has no area of its own and no bar for it; what belongs to no layer (the leakage of the
-    whole chip, say) is in no bar, so bars of one colour may add up to less than 100 %.
+    at the bottom, bars are shares of the design's totals. Where layers share tiles they have no
+    area of their own and no bar for it, and what belongs to no layer is in no bar, so the bars of
+    one quantity may add up to less than 100 %.
 
     Args:
         run: the run that the design is of.
