@@ -187,11 +187,6 @@ class Architecture:
         return sum(steps[layer.source == INPUT] * layer.operations for layer in self.layers)
 
     @cached_property
-    def weight_memory_kb(self) -> float:
-        """Size of the weights at their own bits, in units of 1000 bytes."""
-        return sum(layer.weights * layer.weight_bits for layer in self.layers) / 8000
-
-    @cached_property
     def workload(self) -> Workload:
         """What a chip executes, with the workload's default spike rates."""
         return Workload(

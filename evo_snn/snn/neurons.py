@@ -7,20 +7,33 @@ multiple of 1/16.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
-from norse.torch.functional.iaf import IAFFeedForwardState, IAFParameters, iaf_feed_forward_step
-from norse.torch.functional.lif import LIFFeedForwardState, LIFParameters, lif_feed_forward_step
-from norse.torch.functional.lif_box import (
-    LIFBoxFeedForwardState,
-    LIFBoxParameters,
-    lif_box_feed_forward_step,
-)
 from torch import Tensor, nn
 
 from evo_snn.snn.quantization import LEAK_STEPS, quantized_leak, quantized_state
 from genomes.architecture import Neuron
+
+with warnings.catch_warnings():
+    # Norse 1.1.0 decorates with torch.jit.script, of which torch warns a user who cannot help it
+    warnings.simplefilter("ignore", FutureWarning)
+    from norse.torch.functional.iaf import (
+        IAFFeedForwardState,
+        IAFParameters,
+        iaf_feed_forward_step,
+    )
+    from norse.torch.functional.lif import (
+        LIFFeedForwardState,
+        LIFParameters,
+        lif_feed_forward_step,
+    )
+    from norse.torch.functional.lif_box import (
+        LIFBoxFeedForwardState,
+        LIFBoxParameters,
+        lif_box_feed_forward_step,
+    )
 
 SYNAPTIC_LEAK = 0.5
 """Share of a LIF neuron's synaptic current that is lost in a time step: one shift on a chip."""
@@ -44,9 +57,12 @@ class SpikingNeuron(nn.Module):
     Attributes:
         threshold: scalar, firing threshold.
         leak: scalar, dt/tau of the membrane; None for ``iaf``.
+        initial: (2,), threshold and leak as the genes gave them; a trained value is inherited only
+            by a neuron that would have started from the same.
     """
 
     leak: nn.Parameter | None
+    initial: Tensor
 
     def __init__(self, neuron: Neuron) -> None:
         super().__init__()
@@ -55,6 +71,7 @@ class SpikingNeuron(nn.Module):
         self.threshold = nn.Parameter(torch.tensor(neuron.threshold))
         has_leak = neuron.kind != "iaf"
         self.leak = nn.Parameter(torch.tensor(neuron.leak)) if has_leak else None
+        self.register_buffer("initial", torch.tensor([neuron.threshold, neuron.leak]))
 
     def extra_repr(self) -> str:
         """Kind and state width, for ``print(network)``."""

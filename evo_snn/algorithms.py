@@ -1,0 +1,247 @@
+"""Search algorithms by name, behind one ask and one tell.
+
+pymoo does what it does well: selection, survival, the algorithms themselves. The loop around them
+(``search.py``) is ours, since parents, failures, streaming and resuming need it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evo_snn.variation import (
+    CanonicalRepair,
+    GeneMutation,
+    Genomes,
+    NewOnly,
+    SpaceSampling,
+    TrackedMating,
+)
+from genomes.errors import unknown_name
+from genomes.space import SearchSpace
+
+Affordable = Callable[[Genomes], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A genome to evaluate, and those that it was bred from (none for a founder)."""
+
+    genome: tuple[int, ...]
+    parents: tuple[tuple[int, ...], ...] = ()
+
+
+class Algorithm(ABC):
+    """Asks for genomes, is told what came of them."""
+
+    @abstractmethod
+    def ask(self) -> list[Asked]:
+        """The next generation: canonical genomes never asked for before; empty at the end."""
+
+    @abstractmethod
+    def tell(self, objectives: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
+        """What came of the generation that was asked for, in its order.
+
+        Args:
+            objectives: (n, objectives), to be minimised, finite.
+            violations: (n, constraints), > 0 where a constraint is violated, finite.
+        """
+
+    @abstractmethod
+    def population(self) -> list[tuple[int, ...]]:
+        """The genomes that can still become parents."""
+
+
+class RandomSearch(Algorithm):
+    """Different genomes, gene by gene at random: the baseline."""
+
+    def __init__(
+        self, space: SearchSpace, population: int, seed: int, affordable: Affordable
+    ) -> None:
+        self._space, self._size = space, population
+        self._affordable = affordable
+        self._rng = np.random.default_rng(seed)
+        self._seen: set[bytes] = set()
+
+    def ask(self) -> list[Asked]:
+        """A generation of new genomes."""
+        fresh: list[Asked] = []
+        for _ in range(100):
+            sampler = SpaceSampling(self._space, self._affordable)
+            for genome in sampler._do(None, self._size, random_state=self._rng):
+                if genome.tobytes() not in self._seen and len(fresh) < self._size:
+                    self._seen.add(genome.tobytes())
+                    fresh.append(Asked(tuple(genome.tolist())))
+            if len(fresh) == self._size:
+                break
+        return fresh
+
+    def tell(self, objectives: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
+        """Learns nothing."""
+
+    def population(self) -> list[tuple[int, ...]]:
+        """None breeds."""
+        return []
+
+
+class PymooAlgorithm(Algorithm):
+    """An algorithm of pymoo on the genomes of a space.
+
+    Args:
+        make: gets the keyword arguments of a pymoo genetic algorithm and gives it.
+        space: the search space.
+        population: size of the population and of a generation.
+        objectives: number of objectives.
+        constraints: number of constraints.
+        seed: of pymoo's own generator.
+        affordable: see ``variation.SpaceSampling``.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., Any],
+        space: SearchSpace,
+        *,
+        population: int,
+        objectives: int,
+        constraints: int,
+        seed: int,
+        affordable: Affordable,
+    ) -> None:
+        from pymoo.core.problem import Problem  # noqa: PLC0415 - pymoo is heavy
+        from pymoo.core.termination import NoTermination  # noqa: PLC0415
+        from pymoo.operators.crossover.ux import UX  # noqa: PLC0415
+
+        self._new = NewOnly()
+        self._algorithm = make(
+            pop_size=population,
+            sampling=SpaceSampling(space, affordable),
+            eliminate_duplicates=self._new,
+            repair=CanonicalRepair(space),
+        )
+        mating = self._algorithm.mating
+        self._algorithm.mating = TrackedMating(
+            mating.selection,
+            UX(prob=0.9),
+            GeneMutation(space),
+            repair=CanonicalRepair(space),
+            eliminate_duplicates=self._new,
+        )
+        problem = Problem(
+            n_var=len(space.genes),
+            n_obj=objectives,
+            n_ieq_constr=constraints,
+            xl=0,
+            xu=space.choices - 1,
+            vtype=int,
+        )
+        # pymoo ignores a termination and a seed that a constructor gets; setup takes them
+        self._algorithm.setup(problem, termination=NoTermination(), seed=seed)
+        self._asked: Any = None
+
+    def ask(self) -> list[Asked]:
+        """A generation of new genomes; fewer, or none, where the space holds no more."""
+        self._asked = self._algorithm.ask()
+        if self._asked is None:
+            return []
+        self._new.seen |= {individual.X.tobytes() for individual in self._asked}
+        return [
+            Asked(tuple(individual.X.tolist()), individual.get("parents") or ())
+            for individual in self._asked
+        ]
+
+    def tell(self, objectives: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
+        """Give the individuals their values and let pymoo go on."""
+        for individual, f, g in zip(self._asked, objectives, violations, strict=True):
+            individual.F, individual.G = f.astype(float), g.astype(float)
+            individual.H = np.zeros(0)
+            individual.evaluated.update({"F", "G", "H"})
+        self._algorithm.tell(infills=self._asked)
+
+    def population(self) -> list[tuple[int, ...]]:
+        """The genomes of pymoo's population."""
+        return [tuple(individual.X.tolist()) for individual in self._algorithm.pop]
+
+
+def _nsga2(**settings: Any) -> Any:
+    from pymoo.algorithms.moo.nsga2 import NSGA2  # noqa: PLC0415
+
+    return NSGA2(**settings)
+
+
+def _sms_emoa(**settings: Any) -> Any:
+    from pymoo.algorithms.moo.sms import SMSEMOA  # noqa: PLC0415
+
+    return SMSEMOA(**settings)
+
+
+def _age_moea(**settings: Any) -> Any:
+    from pymoo.algorithms.moo.age import AGEMOEA  # noqa: PLC0415
+
+    return AGEMOEA(**settings)
+
+
+def _spea2(**settings: Any) -> Any:
+    from pymoo.algorithms.moo.spea2 import SPEA2  # noqa: PLC0415
+
+    return SPEA2(**settings)
+
+
+def _nsga3(objectives: int, seed: int) -> Callable[..., Any]:
+    def make(*, pop_size: int, **settings: Any) -> Any:
+        from pymoo.algorithms.moo.nsga3 import NSGA3  # noqa: PLC0415
+        from pymoo.util.ref_dirs import get_reference_directions  # noqa: PLC0415
+
+        directions = get_reference_directions("energy", objectives, pop_size, seed=seed)
+        return NSGA3(ref_dirs=directions, pop_size=pop_size, **settings)
+
+    return make
+
+
+_PYMOO: dict[str, Callable[..., Any]] = {
+    "age-moea": _age_moea,
+    "nsga2": _nsga2,
+    "sms-emoa": _sms_emoa,
+    "spea2": _spea2,
+}
+
+
+def algorithm_names() -> list[str]:
+    """The names that ``search.algorithm`` can have."""
+    return sorted([*_PYMOO, "nsga3", "random"])
+
+
+def make_algorithm(
+    name: str,
+    space: SearchSpace,
+    *,
+    population: int,
+    objectives: int,
+    constraints: int,
+    seed: int,
+    affordable: Affordable,
+) -> Algorithm:
+    """The algorithm of that name.
+
+    Raises:
+        RequestError: an unknown name.
+    """
+    if name == "random":
+        return RandomSearch(space, population, seed, affordable)
+    if name not in algorithm_names():
+        raise unknown_name("search.algorithm", name, algorithm_names())
+    make = _nsga3(objectives, seed) if name == "nsga3" else _PYMOO[name]
+    return PymooAlgorithm(
+        make,
+        space,
+        population=population,
+        objectives=objectives,
+        constraints=constraints,
+        seed=seed,
+        affordable=affordable,
+    )

@@ -1,0 +1,199 @@
+"""The evaluation of one candidate, in a worker.
+
+It is a pure function of the task: the same architecture, sources, settings and seed give the same
+metrics bit for bit, in whatever process, as long as versions, device and CPU capability are equal.
+What does not depend on spikes is known before (``known_metrics``, for a whole generation at once),
+so that a candidate over a budget is never sent to a worker.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from evo_snn.config import DataSection, TrainingSection
+from evo_snn.inheritance import inherit
+from evo_snn.objectives import CandidateView, chosen_metrics, value_of
+from evo_snn.snn import build
+from evo_snn.snn.tensors import read_tensors, to_bytes
+from evo_snn.training import Fitted, Samples, device_samples, fit
+from genomes.architecture import Architecture
+from genomes.workload import Workload
+from hardware import Chip, Cost, estimate, load_chip, lower_bounds, totals
+
+_KNOWN_COSTS = (
+    "area_mm2", "latency_ms", "interval_ms", "crossbars", "tiles", "utilisation", "memory_kb"
+)  # fmt: skip
+
+RECALIBRATION_BATCHES = 4
+"""Batches over which the statistics of sliced layers are measured before training."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What all evaluations of a run share; small, so that it travels with each task."""
+
+    data: DataSection
+    training: TrainingSection
+    chip: str
+    chip_overrides: tuple[tuple[str, Any], ...]
+    user_metrics: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One evaluation to do."""
+
+    key: str
+    genome: tuple[int, ...]
+    architecture: Architecture
+    sources: tuple[Path, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: metrics and weights, or a failure with its traceback."""
+
+    key: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    workload: Workload | None = None
+    weights: bytes | None = None
+    training_steps: int = 0
+    failure: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def evaluate(task: Task, settings: EvaluationSettings) -> Outcome:
+    """Build, inherit, train briefly, measure and cost one candidate. Never raises."""
+    torch.set_num_threads(1)  # one and two threads give different bits
+    started = time.perf_counter()
+    try:
+        return _evaluated(task, settings, started)
+    except Exception:  # noqa: BLE001 - whatever a candidate or a plug-in does, the search goes on
+        seconds = {"total": time.perf_counter() - started}
+        return Outcome(task.key, failure=traceback.format_exc(), seconds=seconds)
+
+
+def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
+    fitted, weights, trained_at = _trained(task, settings)
+    workload = task.architecture.workload.with_rates(fitted.rates)
+    cost = estimate(workload, _chip(settings.chip, settings.chip_overrides))
+    metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
+    view = CandidateView(task.key, task.genome, task.architecture, workload, cost, metrics)
+    users = chosen_metrics(settings.user_metrics, settings.plugins) if settings.plugins else []
+    metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
+    _check_finite(metrics)
+    now = time.perf_counter()
+    return Outcome(
+        task.key,
+        metrics,
+        workload,
+        weights,
+        fitted.steps,
+        seconds={"training": trained_at - started, "total": now - started},
+    )
+
+
+def _trained(task: Task, settings: EvaluationSettings) -> tuple[Fitted, bytes, float]:
+    device = settings.training.device
+    train, validation = device_samples(settings.data, device)
+    network = build(task.architecture, task.seed).to(device)
+    inherited = inherit(network, [read_tensors(path) for path in task.sources])
+    if inherited.sliced:
+        network.recalibrate(_some_batches(train, settings.training.batch_size))
+    fitted = fit(
+        network,
+        train,
+        validation,
+        steps=settings.training.steps,
+        batch_size=settings.training.batch_size,
+        learning_rate=settings.training.learning_rate,
+        weight_decay=settings.training.weight_decay,
+        looks=min(settings.training.evaluations, settings.training.steps),
+        seed=task.seed,
+    )
+    return fitted, to_bytes(fitted.tensors), time.perf_counter()
+
+
+def _some_batches(train: Samples, batch_size: int) -> Sequence[torch.Tensor]:
+    """The first few batches of the training part, whose order is shuffled already."""
+    return train.x[: RECALIBRATION_BATCHES * batch_size].split(batch_size)
+
+
+def _check_finite(metrics: Mapping[str, float]) -> None:
+    wrong = {name: value for name, value in metrics.items() if not np.isfinite(value)}
+    if wrong:
+        raise ValueError(f"metrics that are not finite: {wrong}")
+
+
+@lru_cache(maxsize=4)
+def _chip(name: str, overrides: tuple[tuple[str, Any], ...]) -> Chip:
+    return load_chip(name, dict(overrides))
+
+
+def measured_metrics(
+    architecture: Architecture, workload: Workload, cost: Cost
+) -> dict[str, float]:
+    """The package's metrics but ``accuracy``, from measured spike rates and the final cost."""
+    neurons = [layer.neurons for layer in workload.layers]
+    rates = [layer.output_rate for layer in workload.layers]
+    spiking = [n for n, layer in zip(neurons, architecture.layers, strict=True) if layer.neuron]
+    per_step = sum(n * rate for n, rate in zip(neurons, rates, strict=True))
+    return {
+        **architecture_metrics(architecture),
+        "area_mm2": cost.area_mm2,
+        "energy_uj": cost.energy_uj,
+        "latency_ms": cost.latency_ms,
+        "interval_ms": cost.interval_ms,
+        "energy_delay_uj_ms": cost.energy_uj * cost.latency_ms,
+        "crossbars": float(cost.crossbars),
+        "tiles": float(cost.tiles),
+        "utilisation": cost.utilisation,
+        "memory_kb": cost.memory_kb,
+        "spikes_per_inference": per_step * workload.timesteps,
+        "spike_rate": per_step / max(1, sum(spiking)),
+    }
+
+
+def architecture_metrics(architecture: Architecture) -> dict[str, float]:
+    """The metrics that need no chip."""
+    return {
+        "parameters": float(architecture.parameters),
+        "operations": float(architecture.operations),
+        "time_steps": float(architecture.time_steps),
+    }
+
+
+def known_metrics(
+    architectures: Sequence[Architecture], chip: Chip
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """What is known of candidates before they are trained, all at once.
+
+    Returns:
+        For each architecture the metrics that cannot change any more, and lower bounds of those
+        that spike rates still raise: energy, and energy times latency, at a spike rate of zero.
+    """
+    if not architectures:
+        return [], []
+    workloads = [one.workload for one in architectures]
+    known = totals(workloads, chip)
+    least_energy = lower_bounds(workloads, chip)["energy_uj"]
+    exact, lower = [], []
+    for k, architecture in enumerate(architectures):
+        row = {name: float(known[name][k]) for name in _KNOWN_COSTS}
+        exact.append({**architecture_metrics(architecture), **row})
+        energy = float(least_energy[k])
+        lower.append(
+            {"energy_uj": energy, "energy_delay_uj_ms": energy * row["latency_ms"]}
+        )
+    return exact, lower

@@ -1,0 +1,182 @@
+"""A plan: a configuration with everything that it names looked up and checked.
+
+Making a plan writes nothing and trains nothing, so that a wrong request is known before a run
+folder exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evo_snn.config import Config
+from evo_snn.constraints import Constraint, make_constraints, violations
+from evo_snn.evaluation import EvaluationSettings, known_metrics
+from evo_snn.objectives import BUILT_IN, Metric, all_metrics, content_hash
+from evo_snn.training import checked_device, dataset
+from evo_snn.variation import Genomes
+from genomes.errors import RequestError, unknown_name
+from genomes.space import SearchSpace
+from genomes.spaces import make_space
+from hardware import Chip, load_chip, totals
+
+Box = dict[str, tuple[float, float]]
+"""Metric → (best, worst), in its own unit."""
+
+BOX_SAMPLE = 256
+"""Genomes drawn to fix the hypervolume box; the draw is the same for every seed of a run."""
+
+BOX_MARGIN = 2.0
+"""Factor by which the box of a cost exceeds the sample at both ends."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration, checked, with what it names.
+
+    Attributes:
+        config: the whole resolved configuration.
+        space: the search space for the data set's samples.
+        chip: the chip that candidates are costed on.
+        objectives: the metrics to optimise.
+        constraints: bounds on metrics.
+        settings: what every evaluation needs.
+        plugin_hashes: file → SHA-256 of the objectives' plug-in files.
+        box: the hypervolume box, as far as it is known before the first generation.
+    """
+
+    config: Config
+    space: SearchSpace
+    chip: Chip
+    objectives: tuple[Metric, ...]
+    constraints: tuple[Constraint, ...]
+    settings: EvaluationSettings
+    plugin_hashes: Mapping[str, str]
+    box: Box
+
+    def affordable(self, genomes: Genomes) -> NDArray[np.bool_]:
+        """Which genomes (n, genes) stay within every budget that is known before training."""
+        if not self.constraints:
+            return np.ones(len(genomes), dtype=bool)
+        exact, lower = known_metrics([self.space.decode(one) for one in genomes], self.chip)
+        rows = zip(exact, lower, strict=True)
+        return np.array([not violations(self.constraints, *row) for row in rows], dtype=bool)
+
+
+def make_plan(config: Config) -> Plan:
+    """Look up and check everything that a configuration names.
+
+    Raises:
+        RequestError: something is unknown, missing, or not allowed.
+    """
+    plugins = config.objectives.plugins
+    metrics = all_metrics(plugins)
+    for name in config.objectives.names:
+        if name not in metrics:
+            raise unknown_name("objectives.names", name, metrics)
+    for name in config.constraints:
+        if name not in metrics:
+            raise unknown_name("constraints", name, metrics)
+    for name, (best, worst) in config.hypervolume.box.items():
+        _check_box(name, best, worst, metrics)
+    checked_device(config.training.device)
+    data = dataset(config.data)
+    space = make_space(config.search.space, data.input_shape, data.classes, config.space)
+    chip = load_chip(config.hardware.chip, config.hardware.overrides)
+    objectives = tuple(metrics[name] for name in config.objectives.names)
+    users = {*config.objectives.names, *config.constraints} - set(BUILT_IN)
+    return Plan(
+        config=config,
+        space=space,
+        chip=chip,
+        objectives=objectives,
+        constraints=tuple(make_constraints(config.constraints, metrics)),
+        settings=EvaluationSettings(
+            data=config.data,
+            training=config.training,
+            chip=config.hardware.chip,
+            chip_overrides=tuple(sorted(config.hardware.overrides.items())),
+            user_metrics=tuple(sorted(users)),
+            plugins=plugins,
+        ),
+        plugin_hashes={str(path): content_hash(path) for path in plugins},
+        box=_known_box(config, space, chip, objectives),
+    )
+
+
+def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metric]) -> None:
+    field = f"hypervolume.box.{name}"
+    if name not in metrics:
+        raise unknown_name("hypervolume.box", name, metrics)
+    if best == worst or (best > worst) != metrics[name].maximise:
+        order = "best > worst" if metrics[name].maximise else "best < worst"
+        raise RequestError(field, [best, worst], f"[best, worst] with {order}")
+    if metrics[name].log and min(best, worst) <= 0:
+        raise RequestError(field, [best, worst], "positive numbers, for it is on a log scale")
+
+
+def _known_box(
+    config: Config, space: SearchSpace, chip: Chip, objectives: Sequence[Metric]
+) -> Box:
+    """The box from the configuration, else from a fixed sample of the space; never from a front."""
+    wanted = {metric.name for metric in objectives}
+    box: Box = {"accuracy": (1.0, 1.0 / space.classes), "utilisation": (1.0, 0.0)}
+    box |= {"spike_rate": (0.0, 1.0)}
+    if wanted - set(box):
+        box |= _sampled_box(space, chip)
+    box |= {name: tuple(ends) for name, ends in config.hypervolume.box.items()}
+    return {name: box[name] for name in box if name in wanted}
+
+
+def _sampled_box(space: SearchSpace, chip: Chip) -> Box:
+    genomes = space.sample(BOX_SAMPLE, np.random.default_rng(0))
+    architectures = [space.decode(genome) for genome in genomes]
+    exact, _ = known_metrics(architectures, chip)
+    values = {name: np.array([row[name] for row in exact]) for name in exact[0]}
+    workloads = [one.workload for one in architectures]
+    costs = totals(workloads, chip)
+    values["energy_uj"] = costs["energy_uj"]
+    values["energy_delay_uj_ms"] = costs["energy_uj"] * costs["latency_ms"]
+    values["spikes_per_inference"] = np.array(
+        [sum(layer.neurons for layer in one.layers) * one.timesteps / 4 for one in workloads]
+    )
+    return {
+        name: (float(array.min()) / BOX_MARGIN, float(array.max()) * BOX_MARGIN)
+        for name, array in values.items()
+        if name != "utilisation"
+    }
+
+
+def completed_box(box: Box, objectives: Sequence[Metric], rows: Sequence[Mapping[str, float]]) -> Box:
+    """The box with the ends of users' metrics taken from the first generation that has any.
+
+    Args:
+        box: what is known.
+        objectives: the metrics to optimise.
+        rows: metrics of the first generation's candidates.
+
+    Returns:
+        The box of all objectives; unchanged where nothing was measured.
+    """
+    if not rows:
+        return box
+    completed = dict(box)
+    for metric in objectives:
+        if metric.name not in box:
+            values = np.array([row[metric.name] for row in rows])
+            completed[metric.name] = _ends(values, metric)
+    return completed
+
+
+def _ends(values: NDArray[np.float64], metric: Metric) -> tuple[float, float]:
+    """Best and worst of a first generation, widened to leave room for better and worse."""
+    low, high = float(values.min()), float(values.max())
+    if metric.log and low > 0:
+        low, high = low / BOX_MARGIN, high * BOX_MARGIN
+    else:
+        margin = (high - low) or abs(high) or 1.0
+        low, high = low - margin, high + margin
+    return (high, low) if metric.maximise else (low, high)

@@ -1,0 +1,147 @@
+"""Progress of a search: a bar on a terminal, log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from evo_snn.candidate import Candidate
+
+LOGGER = logging.getLogger("evo_snn")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a search stands."""
+
+    evaluations: int = 0
+    trained: int = 0
+    infeasible: int = 0
+    failures: int = 0
+    best_accuracy: float | None = None
+    hypervolume: float | None = None
+
+    def with_candidate(self, candidate: Candidate) -> Standing:
+        """The standing after one more candidate."""
+        accuracy = candidate.metrics.get("accuracy") if candidate.state == "ok" else None
+        known = [one for one in (self.best_accuracy, accuracy) if one is not None]
+        return replace(
+            self,
+            evaluations=self.evaluations + 1,
+            trained=self.trained + candidate.trained,
+            infeasible=self.infeasible + (candidate.state == "infeasible"),
+            failures=self.failures + (candidate.state == "failed"),
+            best_accuracy=max(known) if known else None,
+        )
+
+    def __str__(self) -> str:
+        """One line."""
+        parts = [f"hypervolume {'–' if self.hypervolume is None else f'{self.hypervolume:.3f}'}"]
+        if self.best_accuracy is not None:
+            parts.append(f"best accuracy {self.best_accuracy:.3f}")
+        if self.infeasible:
+            parts.append(f"{self.infeasible} over budget")
+        if self.failures:
+            parts.append(f"{self.failures} failed")
+        return ", ".join(parts)
+
+
+class Reporter:
+    """Follows a search; this one writes a log line a generation.
+
+    Args:
+        generations: how many generations the search has.
+        population: how many candidates a generation has.
+    """
+
+    def __init__(self, generations: int, population: int) -> None:
+        self.generations = generations
+        self.total = generations * population
+        self.standing = Standing()
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Reporter:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+    def evaluated(self, candidate: Candidate) -> None:
+        """One more candidate is stored."""
+        self.standing = self.standing.with_candidate(candidate)
+
+    def generation(self, number: int, hypervolume: float | None) -> None:
+        """Generation ``number`` (from 0) is finished."""
+        self.standing = replace(self.standing, hypervolume=hypervolume)
+        elapsed = time.monotonic() - self._started
+        left = elapsed / (number + 1) * (self.generations - number - 1)
+        LOGGER.info(
+            "generation %d of %d: %d evaluations, %s; %.0f s, about %.0f s left",
+            number + 1,
+            self.generations,
+            self.standing.evaluations,
+            self.standing,
+            elapsed,
+            left,
+        )
+
+
+class BarReporter(Reporter):
+    """Draws a bar on standard error."""
+
+    def __init__(self, generations: int, population: int) -> None:
+        super().__init__(generations, population)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[standing]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(
+            f"generation 1/{generations}", total=self.total, standing="starting workers"
+        )
+
+    def __enter__(self) -> Reporter:
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the bar as it is."""
+        self._bar.stop()
+
+    def evaluated(self, candidate: Candidate) -> None:
+        """Move the bar."""
+        super().evaluated(candidate)
+        self._bar.update(self._task, advance=1, standing=str(self.standing))
+
+    def generation(self, number: int, hypervolume: float | None) -> None:
+        """Say the generation and the hypervolume."""
+        self.standing = replace(self.standing, hypervolume=hypervolume)
+        shown = min(number + 2, self.generations)
+        self._bar.update(
+            self._task,
+            description=f"generation {shown}/{self.generations}",
+            standing=str(self.standing),
+        )
+
+
+def make_reporter(*, progress: bool, generations: int, population: int) -> Reporter:
+    """A bar where one is wanted and standard error is a terminal; log lines otherwise."""
+    bar = progress and Console(stderr=True).is_terminal
+    return (BarReporter if bar else Reporter)(generations, population)

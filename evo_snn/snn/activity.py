@@ -1,0 +1,51 @@
+"""Spike rates of a network, measured while it runs.
+
+Rates are what a chip's energy depends on. The *input rate* of a layer is the mean share of its
+input's bit lines that are 1: for spikes, spikes per input and time step; for a map or an analog
+input of b bits, which a chip reads bit by bit, set bits over b. The *output rate* is spikes per
+neuron and time step.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genomes.architecture import INPUT, Layer
+
+
+class Activity:
+    """An observer of ``Network.forward`` that adds up what each layer reads and fires."""
+
+    def __init__(self) -> None:
+        self._set_bits: dict[str, float] = {}
+        self._bits: dict[str, int] = {}
+        self._spikes: dict[str, float] = {}
+        self._neurons: dict[str, int] = {}
+
+    def __call__(self, layer: Layer, source: Tensor, spikes: Tensor | None) -> None:
+        """Count one batch of a layer's input (N, …) and spikes (N, …)."""
+        name = layer.name
+        self._set_bits[name] = self._set_bits.get(name, 0.0) + set_bits(layer, source)
+        self._bits[name] = self._bits.get(name, 0) + layer.input_bits * source.numel()
+        if spikes is not None:
+            self._spikes[name] = self._spikes.get(name, 0.0) + float(spikes.sum())
+            self._neurons[name] = self._neurons.get(name, 0) + spikes.numel()
+
+    def rates(self) -> dict[str, tuple[float, float]]:
+        """Layer name → (input rate, output rate), both in [0, 1]; a read-out's output rate is 0."""
+        return {
+            name: (
+                self._set_bits[name] / bits,
+                self._spikes[name] / self._neurons[name] if name in self._spikes else 0.0,
+            )
+            for name, bits in self._bits.items()
+        }
+
+
+def set_bits(layer: Layer, source: Tensor) -> float:
+    """Number of ones in the binary form of everything that a layer reads, (N, \\*in_shape)."""
+    if layer.input_bits == 1:
+        return float(source.sum())
+    largest = 2**layer.input_bits - 1
+    codes = (source * largest if layer.source == INPUT else source).round().int()
+    return float(sum(int((codes >> bit & 1).sum()) for bit in range(layer.input_bits)))

@@ -1,0 +1,257 @@
+"""Training: brief, for a candidate's fitness, and full, for a chosen design.
+
+Both are one loop: Adam on cross-entropy, quantization in every step, a learning rate that falls to
+zero along half a cosine, and a few looks at the validation part. A look deploys the network and
+measures what a chip would run; the best look counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, cos, pi
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
+from torch import Tensor
+
+from evo_snn.config import DataSection, TrainingSection
+from evo_snn.datasets import Dataset, Split, load_dataset
+from evo_snn.filesystem import write_atomically
+from evo_snn.seeds import derived_seed
+from evo_snn.snn import Network, TrainableNetwork, build, deploy
+from evo_snn.snn.activity import Activity
+from evo_snn.snn.tensors import named_tensors, to_bytes
+from genomes.architecture import Architecture
+from genomes.errors import RequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evo_snn.run import Run
+
+MEASURED_AT_ONCE = 256
+"""Samples a forward pass without gradients: bounds the memory of wide networks."""
+
+FULL_TRAINING_LOOKS = 20
+"""How often full training looks at the validation part."""
+
+DEFAULT_EPOCHS = 60
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples on a device: ``x`` (N, \\*input_shape) float32 in [0, 1], ``y`` (N,) int64."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The best look of a training.
+
+    Attributes:
+        accuracy: on the validation part, of the deployed network.
+        rates: layer name → (input rate, output rate) at that look.
+        tensors: the trainable network's tensors at that look.
+        steps: gradient steps of the whole training.
+    """
+
+    accuracy: float
+    rates: Mapping[str, tuple[float, float]]
+    tensors: Mapping[str, Tensor]
+    steps: int
+
+
+class TrainingDivergedError(RuntimeError):
+    """A loss that is not finite."""
+
+
+@lru_cache(maxsize=1)
+def device_samples(section: DataSection, device: str) -> tuple[Samples, Samples]:
+    """Training and validation samples on a device, loaded once a worker."""
+    data = dataset(section)
+    return on_device(data.train, device), on_device(data.validation, device)
+
+
+def dataset(section: DataSection) -> Dataset:
+    """The data set of a configuration."""
+    return load_dataset(
+        section.name, path=section.path, validation_fraction=section.validation_fraction
+    )
+
+
+def on_device(split: Split, device: str) -> Samples:
+    """A split as tensors on a device."""
+    return Samples(torch.from_numpy(split.x).to(device), torch.from_numpy(split.y).to(device))
+
+
+def checked_device(name: str) -> torch.device:
+    """The torch device of that name.
+
+    Raises:
+        RequestError: torch does not know the name, or the device is not there.
+    """
+    try:
+        return torch.zeros((), device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise RequestError("training.device", name, "a device that torch has here", reason) from None
+
+
+def fit(
+    network: TrainableNetwork,
+    train: Samples,
+    validation: Samples,
+    *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+    looks: int,
+    seed: int,
+) -> Fitted:
+    """Train a network in place and keep the best of ``looks`` looks at the validation part.
+
+    Raises:
+        TrainingDivergedError: the loss of a look's last step is not finite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
+    )
+    look_after = {ceil(steps * k / looks) for k in range(1, looks + 1)}
+    best: Fitted | None = None
+    batches = random_batches(len(train), batch_size, generator)
+    network.train()
+    for step in range(1, steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * 0.5 * (1 + cos(pi * (step - 1) / steps))
+        chosen = next(batches).to(train.x.device)
+        loss = F.cross_entropy(network(train.x[chosen]), train.y[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        network.project()
+        if step in look_after:
+            if not torch.isfinite(loss):
+                raise TrainingDivergedError(f"the loss is {loss.item()} after {step} steps")
+            accuracy, rates = measure(deploy(network), validation)
+            if best is None or accuracy > best.accuracy:
+                tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
+                best = Fitted(accuracy, rates, tensors, steps)
+    assert best is not None  # noqa: S101 - the last step is always looked after
+    return best
+
+
+def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Endless batches of indices: each pass goes once through all samples in a new order."""
+    size = min(batch_size, n)
+    while True:
+        order = torch.randperm(n, generator=generator)
+        yield from order[: n - n % size].split(size)
+
+
+@torch.no_grad()
+def measure(
+    network: Network, samples: Samples
+) -> tuple[float, dict[str, tuple[float, float]]]:
+    """Accuracy and spike rates by layer of a network over samples."""
+    activity = Activity()
+    correct = 0
+    for x, y in zip(
+        samples.x.split(MEASURED_AT_ONCE), samples.y.split(MEASURED_AT_ONCE), strict=True
+    ):
+        correct += int((network(x, observe=activity).argmax(1) == y).sum())
+    return correct / len(samples), activity.rates()
+
+
+def train(
+    run: Run, keys: Sequence[str], epochs: int | None = None, *, seed: int | None = None
+) -> pd.DataFrame:
+    """Train designs of a run fully, from scratch, and measure them on the test part.
+
+    The best of 20 looks at the validation part is kept; the test part is used once, by the weights
+    of that look. Results are written to ``DIR/trained/KEY.safetensors`` (the trainable network) and
+    ``KEY.json``.
+
+    Args:
+        run: the run.
+        keys: keys of its candidates, or prefixes of them.
+        epochs: passes through the training part, 60 by default.
+        seed: of the initial weights and the order of samples; the run's by default.
+
+    Returns:
+        One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed.
+
+    Raises:
+        RequestError: an unknown key, or fewer than one epoch.
+    """
+    import pandas as pd  # noqa: PLC0415 - heavy, and needed only for the table
+
+    epochs = DEFAULT_EPOCHS if epochs is None else epochs
+    if epochs < 1:
+        raise RequestError("--epochs", epochs, "1 or more")
+    candidates = [run.candidate(key) for key in keys]
+    device = str(checked_device(run.config.training.device))
+    data = dataset(run.config.data)
+    seed = run.config.search.seed if seed is None else seed
+    rows = []
+    for candidate in candidates:
+        architecture = Architecture.from_description(candidate.architecture)
+        row, content = _fully_trained(
+            architecture, data, run.config.training, device, epochs, derived_seed(seed, candidate.key)
+        )
+        row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
+        _keep(run.folder / "trained", candidate.key, row, content)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _fully_trained(
+    architecture: Architecture,
+    data: Dataset,
+    settings: TrainingSection,
+    device: str,
+    epochs: int,
+    seed: int,
+) -> tuple[dict[str, float], bytes]:
+    """Accuracies and the trained network as safetensors."""
+    samples, validation = on_device(data.train, device), on_device(data.validation, device)
+    network = build(architecture, seed).to(device)
+    fitted = fit(
+        network,
+        samples,
+        validation,
+        steps=epochs * max(1, len(samples) // settings.batch_size),
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        looks=FULL_TRAINING_LOOKS,
+        seed=seed,
+    )
+    with torch.no_grad():
+        for name, tensor in named_tensors(network).items():
+            tensor.copy_(fitted.tensors[name])
+    test_accuracy, _ = measure(deploy(network), on_device(data.test, device))
+    row = {
+        "validation_accuracy": fitted.accuracy,
+        "test_accuracy": test_accuracy,
+        "steps": fitted.steps,
+    }
+    about = {"architecture": json.dumps(architecture.describe())}
+    return row, to_bytes(fitted.tensors, about)
+
+
+def _keep(folder: Path, key: str, row: Mapping[str, object], content: bytes) -> None:
+    folder.mkdir(exist_ok=True)
+    write_atomically(folder / f"{key}.safetensors", content)
+    write_atomically(folder / f"{key}.json", json.dumps(row, indent=1).encode())
