@@ -73,7 +73,7 @@ def request_error(
 
 
 def field_path(parts: Iterable[int | str]) -> str:
-    """Join parts as a user would write them: ``("layers", 0, "kernel")`` is ``layers[0].kernel``."""
+    """Join parts as a user writes them: ``("layers", 0, "kernel")`` is ``layers[0].kernel``."""
     path = ""
     for part in parts:
         if isinstance(part, int):

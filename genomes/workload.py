@@ -26,9 +26,10 @@ from pydantic import (
     model_validator,
 )
 
+from genomes.documents import read_json
 from genomes.errors import RequestError, field_path, request_error, unknown_name
 
-SCHEMA = "evo-snn workload 1"
+SCHEMA: Literal["evo-snn workload 1"] = "evo-snn workload 1"
 
 #: Spikes per neuron and time step where nobody has measured them. 0.15 is a usual mean rate of
 #: trained convolutional SNNs, and the activity at which our reference figures were taken.
@@ -38,17 +39,21 @@ DEFAULT_RATE = 0.15
 #: digital neuron's unit costs were composed.
 DEFAULT_STATE_BITS = 12
 
+#: What a layer can be.
+KINDS = ("conv1d", "conv2d", "conv3d", "linear")
+
 _LARGEST = 2**24
 
 
 def _whole(value: object) -> int:
     """Accept any whole-number type, but no bool, float or text."""
-    if isinstance(value, bool):
-        raise ValueError("a whole number")
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ValueError("a whole number") from None
+        number = None
+    if number is None or isinstance(value, bool):
+        raise ValueError("a whole number")
+    return number
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
@@ -294,7 +299,7 @@ class Workload(BaseModel):
         Raises:
             RequestError: Not readable, no JSON, or not a valid workload.
         """
-        return cls.from_document(_read_json(source))
+        return cls.from_document(read_json(source))
 
     @classmethod
     def from_document(cls, document: Any, field: str = "") -> Workload:
@@ -349,7 +354,7 @@ def load_workloads(path: str | Path) -> list[Workload]:
     Raises:
         RequestError: Not readable, no JSON, or a workload is not valid (its place is named).
     """
-    document = _read_json(Path(path))
+    document = read_json(Path(path))
     if not isinstance(document, list):
         return [Workload.from_document(document)]
     if not document:
@@ -365,46 +370,24 @@ def _with_rates(
     return layer.model_copy(update={"input_rate": float(pair[0]), "output_rate": float(pair[1])})
 
 
-def _read_json(source: str | Path) -> Any:
-    is_file = isinstance(source, Path) or _names_a_file(source)
-    label = str(source) if is_file else "workload"
-    try:
-        text = Path(source).read_text(encoding="utf-8") if is_file else str(source)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise RequestError("workload", label, f"a readable JSON file ({reason})") from None
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise RequestError(label, text[:40], f"JSON ({error})") from None
-
-
-def _names_a_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _workload_error(error: ValidationError, field: str, document: Any) -> RequestError:
     """Name the place without pydantic's union tag, and suggest from the fields known there."""
     first = error.errors(include_url=False)[0]
     location = first["loc"]
-    in_layer = location[:1] == ("layers",) and len(location) > 1
-    kinds = ("conv1d", "conv2d", "conv3d", "linear")
     if first["type"].startswith("union_tag"):
-        kind = document["layers"][location[1]]
-        shown = kind.get("kind", "nothing") if isinstance(kind, Mapping) else kind
-        return unknown_name(field_path((field, *location, "kind")), shown, kinds)
-    tagged = in_layer and len(location) > 2 and location[2] in kinds
-    clean = location[:2] + location[3:] if tagged else location
-    translated = request_error(error)
+        layer = document["layers"][location[1]]
+        shown = layer.get("kind", "nothing") if isinstance(layer, Mapping) else layer
+        return unknown_name(field_path((field, *location, "kind")), shown, KINDS)
+    tag = location[2:3]
+    in_layer = location[:1] == ("layers",) and tag and tag[0] in KINDS
+    clean = location[:2] + location[3:] if in_layer else location
     if first["type"] == "extra_forbidden":
-        model = (LinearLayer if location[2] == "linear" else ConvLayer) if tagged else Workload
+        layer_model = LinearLayer if tag == ("linear",) else ConvLayer
+        model = layer_model if in_layer else Workload
         known = [info.alias or name for name, info in model.model_fields.items()]
-        place = field_path((field, *clean[:-1])) or "workload"
-        return unknown_name(place, clean[-1], known)
-    inner = (first.get("ctx") or {}).get("error")
-    last = (inner.field,) if isinstance(inner, RequestError) else ()
+        return unknown_name(field_path((field, *clean[:-1])) or "workload", clean[-1], known)
+    cause = (first.get("ctx") or {}).get("error")
+    last = (cause.field,) if isinstance(cause, RequestError) else ()
+    plain = request_error(error)
     path = field_path((field, *clean, *last))
-    return RequestError(path, translated.value, translated.allowed, translated.remedy)
+    return RequestError(path, plain.value, plain.allowed, plain.remedy)

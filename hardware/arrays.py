@@ -111,9 +111,7 @@ def pack(workloads: Sequence[Workload]) -> LayerArrays:
     if rows:
         table[present] = rows
     steps = np.array([[workload.timesteps] for workload in workloads], dtype=np.float64)
-    columns = {
-        name: np.ascontiguousarray(table[:, :, index]) for index, name in enumerate(_FIELDS)
-    }
+    columns = {name: np.ascontiguousarray(table[:, :, index]) for index, name in enumerate(_FIELDS)}
     return LayerArrays(timesteps=steps.reshape(-1, 1), **columns)
 
 

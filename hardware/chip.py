@@ -89,9 +89,7 @@ class Parameter:
             RequestError: Wrong type, outside the range, none of the choices, or not finite.
         """
         if self.choices is not None:
-            if any(type(value) is type(choice) and value == choice for choice in self.choices):
-                return value
-            raise unknown_name(self.name, value, [str(choice) for choice in self.choices])
+            return self._choice(value)
         if isinstance(self.value, tuple):
             if not isinstance(value, list | tuple) or len(value) != len(self.value):
                 raise RequestError(self.name, value, f"{len(self.value)} numbers")
@@ -99,15 +97,24 @@ class Parameter:
         number = self._number(value)
         return int(number) if isinstance(self.value, int) else float(number)
 
+    def _choice(self, value: Any) -> Scalar:
+        for choice in self.choices or ():
+            if value == choice and isinstance(value, bool) == isinstance(choice, bool):
+                return choice
+        if isinstance(self.value, str):
+            raise unknown_name(self.name, value, map(str, self.choices or ()))
+        raise RequestError(self.name, value, ", ".join(map(str, self.choices or ())))
+
     def _number(self, value: Any) -> float:
         whole = isinstance(self.value, int)
-        kind = numbers.Integral if whole else numbers.Real
         allowed = ("a whole number" if whole else "a number") + self._range_text()
-        if not isinstance(value, kind) or isinstance(value, bool) or not math.isfinite(value):
+        is_number = isinstance(value, numbers.Integral if whole else numbers.Real)
+        if not is_number or isinstance(value, bool):
             raise RequestError(self.name, value, allowed)
-        if self.range is not None and not self.range[0] <= value <= self.range[1]:
+        low, high = self.range or (-math.inf, math.inf)
+        if not math.isfinite(value) or not low <= value <= high:
             raise RequestError(self.name, value, allowed)
-        return value  # type: ignore[return-value]
+        return float(value)
 
     def _range_text(self) -> str:
         if self.range is None:

@@ -74,8 +74,9 @@ class Cost:
     latency_components_ms: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the cost as a JSON-able dict."""
+        """Return what ``evo-snn estimate --json`` prints: every field but `memory_kb`."""
         document = asdict(self)
+        del document["memory_kb"]
         document["layers"] = [asdict(layer) for layer in self.layers]
         return document
 
@@ -130,9 +131,12 @@ def _layer_table(costs: Breakdown) -> list[list[list[float]]]:
     energy = sum(costs.energy.values(), start=costs.leakage) * _UJ
     latency = sum(costs.latency.values(), start=np.zeros_like(costs.leakage)) * _MS
     columns = (costs.layer_area * _MM2, energy, latency, costs.layer_tiles, costs.speed_up)
-    return np.stack(columns, axis=-1).tolist()
+    table: list[list[list[float]]] = np.stack(columns, axis=-1).tolist()
+    return table
 
 
 def _layer_cost(name: str, row: list[float]) -> LayerCost:
     area, energy, latency, tiles, speed_up = row
-    return LayerCost(name, None if math.isnan(area) else area, energy, latency, int(tiles), speed_up)
+    return LayerCost(
+        name, None if math.isnan(area) else area, energy, latency, int(tiles), speed_up
+    )

@@ -149,8 +149,7 @@ def _read_energies(parts: Inventory) -> dict[str, Floats]:
     active_rows = layers.groups * mapping.rows * layers.input_rate
     block_reads = mapping.crossbars * mapping.block_reads
     return {
-        "array": vectors
-        * (matrix_columns * mapping.rows * layers.input_rate * units.cell_energy),
+        "array": vectors * (matrix_columns * mapping.rows * layers.input_rate * units.cell_energy),
         "driver": vectors
         * (
             active_rows * mapping.column_blocks * mapping.steps * units.step_energy

@@ -1,4 +1,4 @@
-"""What the default model builds for each layer: crossbars, adders, neuron units, memories, tiles."""
+"""What the default model builds: crossbars, adders, neuron units, memories, tiles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hardware.units import Logic, Reading, Units, logic_costs, reading, unit_cos
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
+
 
 @dataclass(frozen=True)
 class Inventory:

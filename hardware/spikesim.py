@@ -137,5 +137,3 @@ def _touched_tiles(pes: Floats, pes_per_tile: float) -> Floats:
     end = np.cumsum(pes, axis=1)
     touched = np.ceil(end / pes_per_tile) - np.floor((end - pes) / pes_per_tile)
     return np.where(pes > 0, touched, 0.0)
-
-

@@ -43,7 +43,7 @@ class Reading:
 
 
 def reading(chip: Chip) -> Reading:
-    """Choose ADC levels and rows per read, where the chip leaves them at 0, so that nothing is lost.
+    """Choose ADC levels and rows per read that lose nothing, where the chip leaves them at 0.
 
     A sum over n rows of cells of b bits has n (2^b - 1) + 1 values.
 
