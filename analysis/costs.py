@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -108,7 +108,7 @@ def plot_components(
         totals = np.array([getattr(cost, quantity) for cost in costs])
         parts = [getattr(cost, QUANTITIES[quantity]) for cost in costs]
         scales = 100 / np.where(totals > 0, totals, 1.0) if share else np.ones(len(costs))
-        _draw_stacks(ax, parts, scales, colours or colours_of(costs, [quantity]))
+        _draw_stacks(ax, parts, scales, colours or colours_of(costs))
         _write_totals(ax, totals, totals * scales, style.unit(record) if share else "")
         labels = [f"{fill(role, _ROLE_WIDTH)}\n{key[:_KEY_SHOWN]}" for key, role in names.items()]
         ax.set_yticks(range(len(names)), labels)
@@ -140,17 +140,12 @@ def plot_layers(run: RunLike, key: str | None = None, ax: Axes | None = None) ->
         cost = run.cost(key)
         ax = style.axes(ax, height=0.8 + 0.32 * len(cost.layers))
         position = np.arange(len(cost.layers))
-        for index, quantity in enumerate(QUANTITIES):
-            total = getattr(cost, quantity)
-            parts = [getattr(layer, quantity) for layer in cost.layers]
-            shares = [np.nan if part is None else 100 * part / (total or 1.0) for part in parts]
-            ax.barh(
-                position + 0.26 * (index - 1),
-                shares,
-                height=0.24,
-                color=(style.INK, style.GREY, style.PALE)[index],
-                label=style.title(quantity).partition(" ")[0],
-            )
+        shares = _layer_shares(cost)
+        height = 0.8 / len(shares)
+        for index, (name, share) in enumerate(shares.items()):
+            offset = height * (index - (len(shares) - 1) / 2)
+            colour = (style.INK, style.GREY, style.PALE)[index]
+            ax.barh(position + offset, share, height=0.9 * height, color=colour, label=name)
         ax.set_yticks(position, [layer.name for layer in cost.layers])
         why = f" ({roles[key]})" if key in roles else ""
         ax.set(xlabel="Share of the design's total (%)", title=f"Design {key[:_KEY_SHOWN]}{why}")
@@ -160,20 +155,37 @@ def plot_layers(run: RunLike, key: str | None = None, ax: Axes | None = None) ->
     return ax
 
 
-def colours_of(costs: Sequence[Cost], quantities: Iterable[str] = QUANTITIES) -> dict[str, str]:
-    """Give each component a colour, the same in all the quantities.
+def colours_of(costs: Sequence[Cost]) -> dict[str, str]:
+    """Give each component a colour, the same in area, energy and latency.
 
     Components are ordered by the largest share that they have in any total of any design. There
-    are seven colours; the components beyond them are grey and drawn as "other".
+    are nine colours; the components beyond them, and what the chip itself calls "other", are
+    grey and drawn as "other".
     """
     share: dict[str, float] = {}
     for cost in costs:
-        for quantity in quantities:
+        for quantity, breakdown in QUANTITIES.items():
             total = getattr(cost, quantity) or 1.0
-            for name, part in getattr(cost, QUANTITIES[quantity]).items():
+            for name, part in getattr(cost, breakdown).items():
                 share[name] = max(share.get(name, 0.0), part / total)
+    share.pop(OTHER, None)
     ordered = sorted((name for name in share if share[name] > 0), key=lambda name: -share[name])
-    return dict(zip(ordered, style.OKABE_ITO, strict=False))
+    return dict(zip(ordered, style.CATEGORIES, strict=False))
+
+
+def _layer_shares(cost: Cost) -> dict[str, NDArray[np.float64]]:
+    """Return what to call a quantity → (L,) percent of its total, NaN where a layer has none.
+
+    A quantity that no layer has (area, where all of them share tiles) is left out.
+    """
+    shares = {}
+    for quantity in QUANTITIES:
+        parts = [getattr(layer, quantity) for layer in cost.layers]
+        if any(part is not None for part in parts):
+            known = np.array([np.nan if part is None else part for part in parts], dtype=float)
+            name = style.title(quantity).partition(" ")[0]
+            shares[name] = 100 * known / (getattr(cost, quantity) or 1.0)
+    return shares
 
 
 def _draw_stacks(

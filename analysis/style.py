@@ -31,6 +31,8 @@ NARROW, WIDE = 0.5, 1.6
 GREY, PALE, INK = "#8c8c8c", "#c4c4c4", "#222222"
 BLUE, ORANGE = "#0072B2", "#D55E00"
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+CATEGORIES = (*OKABE_ITO, "#8B5E34", "#444444")
+"""Colours for things without an order: Okabe and Ito's, then brown and black."""
 
 _RC: dict[str, Any] = {
     "axes.axisbelow": True,

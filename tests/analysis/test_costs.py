@@ -48,7 +48,8 @@ class TestComponents:
     def test_pieces_are_shares_of_the_total(self, run, ax) -> None:
         key = next(iter(chosen(look(run))))
         cost = run.cost(key)
-        plot_components(run, "latency_ms", [key], ax)
+        palette = dict(zip(cost.latency_components_ms, style.CATEGORIES, strict=False))
+        plot_components(run, "latency_ms", [key], ax, palette)
         parts = widths(ax)
         assert parts == {
             style.words(name): [pytest.approx(100 * part / cost.latency_ms)]
@@ -69,14 +70,23 @@ class TestComponents:
     def test_small_components_are_taken_together(self, run, ax) -> None:
         keys = list(chosen(look(run)))
         palette = colours_of([run.cost(key) for key in keys])
-        assert len(palette) == len(set(palette.values())) == 7
+        assert len(palette) == len(set(palette.values())) == 9
         plot_components(run, "energy_uj", keys, ax, palette)
         parts = widths(ax)
-        assert len(parts) <= 8
+        assert len(parts) <= 10
         cost = run.cost(keys[0])
         rest = sum(v for name, v in cost.energy_components_uj.items() if name not in palette)
         assert rest > 0
         assert parts["other"][0] == pytest.approx(100 * rest / cost.energy_uj)
+
+    def test_what_a_chip_calls_other_joins_the_others(self, run, ax, examples) -> None:
+        class Named(examples.FakeRun):
+            def cost(self, key):
+                parts = {"array": 1.0, "other": 3.0}
+                return replace(super().cost(key), area_mm2=4.0, area_components_mm2=parts)
+
+        plot_components(Named(run.table), "area_mm2", list(chosen(look(run)))[:1], ax)
+        assert widths(ax) == {"array": [25.0], "other": [75.0]}
 
     def test_designs_are_named_from_top_to_bottom(self, run, ax) -> None:
         keys = list(chosen(look(run)))[:2]
@@ -116,6 +126,16 @@ class TestLayers:
         assert labels == [layer.name for layer in cost.layers]
         assert ax.get_title() == f"Design {key[:8]} (knee)"
         assert ax.yaxis.get_inverted()
+
+    def test_area_is_left_out_where_all_layers_share_tiles(self, run, ax, examples) -> None:
+        class Shared(examples.FakeRun):
+            def cost(self, key):
+                cost = super().cost(key)
+                layers = tuple(replace(layer, area_mm2=None) for layer in cost.layers)
+                return replace(cost, layers=layers)
+
+        plot_layers(Shared(run.table), ax=ax)
+        assert set(widths(ax)) == {"Energy", "Latency"}
 
     def test_any_design_can_be_shown(self, run, ax) -> None:
         ordinary = next(k for k in run.table["key"] if k not in chosen(look(run)))
