@@ -14,9 +14,12 @@ _BUSY_SECONDS = 30.0  # how long a reader waits for a writer where they exclude 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """A connection without implicit transactions; ``mode`` as in SQLite's file addresses."""
-    database = sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
-    )
+    try:
+        database = sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+        )
+    except sqlite3.Error as error:
+        raise unreadable(path.parent, error) from error
     database.execute("PRAGMA foreign_keys = ON")
     return database
 
@@ -27,13 +30,14 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
     Raises:
         RequestError: If the database cannot be opened.
     """
+    database = connect(folder / DATABASE, "rw")
     try:
-        database = connect(folder / DATABASE, "rw")
         # The write-ahead log lets readers look while a run goes on, but needs shared memory, which
         # network file systems do not have.
         database.execute(f"PRAGMA journal_mode = {'WAL' if is_local(folder) else 'DELETE'}")
         database.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error as error:
+        database.close()
         raise unreadable(folder, error) from error
     return database
 
@@ -44,21 +48,25 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
     Raises:
         RequestError: If the database cannot be read.
     """
-    path = folder / DATABASE
+    database = connect(folder / DATABASE, "ro")
     try:
-        database = connect(path, "ro")
-        try:
-            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            database.close()
-            log = folder / f"{DATABASE}-wal"
-            if os.access(folder, os.W_OK) or (log.exists() and log.stat().st_size):
-                raise
-            # Nobody can write here and nothing is pending: the file is all there is.
-            database = connect(path, "ro&immutable=1")
+        _look(database)
     except sqlite3.Error as error:
-        raise unreadable(folder, error) from error
+        database.close()
+        if not _is_at_rest(folder):
+            raise unreadable(folder, error) from error
+        database = connect(folder / DATABASE, "ro&immutable=1")
     return database
+
+
+def _look(database: sqlite3.Connection) -> None:
+    database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _is_at_rest(folder: Path) -> bool:
+    """True where nobody can write and nothing is pending: the database file is all there is."""
+    log = folder / f"{DATABASE}-wal"
+    return not os.access(folder, os.W_OK) and not (log.exists() and log.stat().st_size)
 
 
 def unreadable(folder: Path, error: sqlite3.Error) -> RequestError:

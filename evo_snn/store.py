@@ -103,6 +103,7 @@ class Store:
             fresh = folder / f".{DATABASE}.tmp"
             fresh.unlink(missing_ok=True)
             with closing(connect(fresh, "rwc")) as database:
+                database.execute("PRAGMA journal_mode = MEMORY")  # no second file to leave behind
                 meta = {
                     "format_version": FORMAT_VERSION,
                     "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -7,7 +7,7 @@ looking at a run are quick.
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -22,6 +22,20 @@ from evo_snn.commands.train import train
 from genomes.errors import RequestError
 
 _DEBUG = "--debug"
+
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    init,
+    evolve,
+    front,
+    candidates,
+    show,
+    train,
+    estimate,
+    spaces,
+    chips,
+    datasets,
+    objectives,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,9 +64,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (init, evolve, front, candidates, show, train, estimate):
-        app.command()(command)
-    for command in (spaces, chips, datasets, objectives):
+    for command in _COMMANDS:
         app.command()(command)
     return app
 

@@ -20,7 +20,7 @@ def spaces(name: Name = None, json: Json = False) -> None:
     from genomes.spaces import space_names, space_options
 
     chosen = space_names() if name is None else [name]
-    entries = [
+    entries: list[dict[str, Any]] = [
         {
             "name": each,
             "description": _first_line(space_options(each).__doc__),
