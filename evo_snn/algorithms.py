@@ -7,7 +7,7 @@ pymoo does what it does well: selection, survival, the algorithms themselves. Th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from evo_snn.variation import (
     NewOnly,
     SpaceSampling,
     TrackedMating,
+    first_genomes,
 )
 from genomes.errors import unknown_name
 from genomes.space import SearchSpace
@@ -72,8 +73,8 @@ class RandomSearch(Algorithm):
         """A generation of new genomes."""
         fresh: list[Asked] = []
         for _ in range(100):
-            sampler = SpaceSampling(self._space, self._affordable)
-            for genome in sampler._do(None, self._size, random_state=self._rng):
+            drawn = first_genomes(self._space, self._size, self._affordable, self._rng)
+            for genome in drawn:
                 if genome.tobytes() not in self._seen and len(fresh) < self._size:
                     self._seen.add(genome.tobytes())
                     fresh.append(Asked(tuple(genome.tolist())))
@@ -113,9 +114,9 @@ class PymooAlgorithm(Algorithm):
         seed: int,
         affordable: Affordable,
     ) -> None:
-        from pymoo.core.problem import Problem  # noqa: PLC0415 - pymoo is heavy
-        from pymoo.core.termination import NoTermination  # noqa: PLC0415
-        from pymoo.operators.crossover.ux import UX  # noqa: PLC0415
+        from pymoo.core.problem import Problem
+        from pymoo.core.termination import NoTermination
+        from pymoo.operators.crossover.ux import UX
 
         self._new = NewOnly()
         self._algorithm = make(
@@ -169,33 +170,33 @@ class PymooAlgorithm(Algorithm):
 
 
 def _nsga2(**settings: Any) -> Any:
-    from pymoo.algorithms.moo.nsga2 import NSGA2  # noqa: PLC0415
+    from pymoo.algorithms.moo.nsga2 import NSGA2
 
     return NSGA2(**settings)
 
 
 def _sms_emoa(**settings: Any) -> Any:
-    from pymoo.algorithms.moo.sms import SMSEMOA  # noqa: PLC0415
+    from pymoo.algorithms.moo.sms import SMSEMOA
 
     return SMSEMOA(**settings)
 
 
 def _age_moea(**settings: Any) -> Any:
-    from pymoo.algorithms.moo.age import AGEMOEA  # noqa: PLC0415
+    from pymoo.algorithms.moo.age import AGEMOEA
 
     return AGEMOEA(**settings)
 
 
 def _spea2(**settings: Any) -> Any:
-    from pymoo.algorithms.moo.spea2 import SPEA2  # noqa: PLC0415
+    from pymoo.algorithms.moo.spea2 import SPEA2
 
     return SPEA2(**settings)
 
 
 def _nsga3(objectives: int, seed: int) -> Callable[..., Any]:
     def make(*, pop_size: int, **settings: Any) -> Any:
-        from pymoo.algorithms.moo.nsga3 import NSGA3  # noqa: PLC0415
-        from pymoo.util.ref_dirs import get_reference_directions  # noqa: PLC0415
+        from pymoo.algorithms.moo.nsga3 import NSGA3
+        from pymoo.util.ref_dirs import get_reference_directions
 
         directions = get_reference_directions("energy", objectives, pop_size, seed=seed)
         return NSGA3(ref_dirs=directions, pop_size=pop_size, **settings)

@@ -193,7 +193,5 @@ def known_metrics(
         row = {name: float(known[name][k]) for name in _KNOWN_COSTS}
         exact.append({**architecture_metrics(architecture), **row})
         energy = float(least_energy[k])
-        lower.append(
-            {"energy_uj": energy, "energy_delay_uj_ms": energy * row["latency_ms"]}
-        )
+        lower.append({"energy_uj": energy, "energy_delay_uj_ms": energy * row["latency_ms"]})
     return exact, lower

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ from torch import Tensor
 from evo_snn.candidate import Candidate
 from evo_snn.snn import Network
 from evo_snn.snn.network import slot
+from evo_snn.snn.neurons import SpikingNeuron
 from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
 from evo_snn.store import Store
 from genomes.architecture import Layer
@@ -48,7 +50,7 @@ class Strategy(ABC):
 class NoInheritance(Strategy):
     """Every candidate starts afresh."""
 
-    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:  # noqa: ARG002
+    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
         """Nothing."""
         return ()
 
@@ -73,7 +75,7 @@ class SharedBank(Strategy):
     Cells that no candidate has written yet are NaN, and are not copied.
     """
 
-    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:  # noqa: ARG002
+    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
         """The bank of the last finished generation."""
         path = self._store.shared_bank_path()
         return () if path is None else (path,)
@@ -150,7 +152,7 @@ def _matches(layer: Layer, source: Tensors) -> bool:
 def _copy_neuron(network: Network, layer: Layer, source: Tensors) -> None:
     if layer.neuron is None:
         return
-    neuron = network.neurons[slot(layer.name)]
+    neuron = cast(SpikingNeuron, network.neurons[slot(layer.name)])
     name = f"{layer.name}/initial"
     if name in source and torch.equal(source[name], neuron.initial):
         for trained in ("threshold", "leak"):

@@ -84,7 +84,12 @@ class Metric:
 _BUILT_IN = (
     Metric("accuracy", "", True, False, "share of the validation part classified correctly", "no"),
     Metric("area_mm2", "mm²", description="area of the chip"),
-    Metric("energy_uj", "µJ", description="energy of one inference", known_before_training="lower bound"),
+    Metric(
+        "energy_uj",
+        "µJ",
+        description="energy of one inference",
+        known_before_training="lower bound",
+    ),
     Metric("latency_ms", "ms", description="first input to last output of one inference"),
     Metric("interval_ms", "ms", description="time between inferences when pipelined"),
     Metric(
@@ -94,8 +99,12 @@ _BUILT_IN = (
         known_before_training="lower bound",
     ),
     Metric("parameters", "", description="weights, and a scale and a bias an output channel"),
-    Metric("memory_kb", "kB", description="weights and neuron states on the chip, 1 kB = 1024 bytes"),
-    Metric("operations", "", description="synaptic operations of one inference, every input active"),
+    Metric(
+        "memory_kb", "kB", description="weights and neuron states on the chip, 1 kB = 1024 bytes"
+    ),
+    Metric(
+        "operations", "", description="synaptic operations of one inference, every input active"
+    ),
     Metric("crossbars", "", description="crossbars allocated"),
     Metric("tiles", "", description="tiles allocated"),
     Metric("utilisation", "", True, False, "share of the crossbars' cells that hold weights"),
@@ -171,7 +180,9 @@ def all_metrics(plugins: Iterable[Path] = ()) -> dict[str, Metric]:
         for metric in _plugin_metrics(Path(path), content_hash(path)):
             if metric.name in metrics:
                 raise RequestError(
-                    "objectives.plugins", str(path), f"names other than {metric.name!r}",
+                    "objectives.plugins",
+                    str(path),
+                    f"names other than {metric.name!r}",
                     "That metric exists already: give the function another name.",
                 )
             metrics[metric.name] = metric
@@ -212,9 +223,9 @@ def value_of(metric: Metric, candidate: CandidateView) -> float:
         ValueError: it is not one finite number.
     """
     assert metric.function is not None  # noqa: S101 - only users' metrics are asked
-    value = metric.function(candidate)
+    value: object = metric.function(candidate)
     try:
-        number = float(value)
+        number = float(value)  # type: ignore[arg-type]  # whatever it is, we ask
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number) or isinstance(value, str):

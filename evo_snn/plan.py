@@ -118,16 +118,14 @@ def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metri
         raise RequestError(field, [best, worst], "positive numbers, for it is on a log scale")
 
 
-def _known_box(
-    config: Config, space: SearchSpace, chip: Chip, objectives: Sequence[Metric]
-) -> Box:
+def _known_box(config: Config, space: SearchSpace, chip: Chip, objectives: Sequence[Metric]) -> Box:
     """The box from the configuration, else from a fixed sample of the space; never from a front."""
     wanted = {metric.name for metric in objectives}
     box: Box = {"accuracy": (1.0, 1.0 / space.classes), "utilisation": (1.0, 0.0)}
     box |= {"spike_rate": (0.0, 1.0)}
     if wanted - set(box):
         box |= _sampled_box(space, chip)
-    box |= {name: tuple(ends) for name, ends in config.hypervolume.box.items()}
+    box |= config.hypervolume.box
     return {name: box[name] for name in box if name in wanted}
 
 
@@ -150,7 +148,9 @@ def _sampled_box(space: SearchSpace, chip: Chip) -> Box:
     }
 
 
-def completed_box(box: Box, objectives: Sequence[Metric], rows: Sequence[Mapping[str, float]]) -> Box:
+def completed_box(
+    box: Box, objectives: Sequence[Metric], rows: Sequence[Mapping[str, float]]
+) -> Box:
     """The box with the ends of users' metrics taken from the first generation that has any.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -71,7 +72,7 @@ class Reporter:
         self.standing = Standing()
         self._started = time.monotonic()
 
-    def __enter__(self) -> Reporter:
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 
@@ -116,7 +117,7 @@ class BarReporter(Reporter):
             f"generation 1/{generations}", total=self.total, standing="starting workers"
         )
 
-    def __enter__(self) -> Reporter:
+    def __enter__(self) -> Self:
         """Show the bar."""
         self._bar.start()
         return self

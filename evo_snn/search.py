@@ -43,9 +43,7 @@ class NothingFeasible(RuntimeError):  # noqa: N818 - it is an outcome of a searc
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        super().__init__(
-            f"no design met all constraints; everything evaluated is in {run.folder}"
-        )
+        super().__init__(f"no design met all constraints; everything evaluated is in {run.folder}")
 
 
 class SearchFailedError(RuntimeError):
@@ -68,7 +66,9 @@ def evolve(
     Args:
         config: a TOML file, the same as a mapping, or a configuration.
         out: the run folder, new or empty; ``runs/out/SPACE-TIME`` by default.
-        seed, generations, population: in place of the configuration's ``[search]``.
+        seed: in place of ``search.seed``.
+        generations: in place of ``search.generations``.
+        population: in place of ``search.population``.
         jobs: in place of ``workers.jobs``.
         overrides: dotted key → value, over everything else.
         progress: draw a bar on a terminal. Log lines go to the logger ``evo_snn``.
@@ -161,7 +161,9 @@ class _Search:
 
     # Evaluating
 
-    def _evaluate_generation(self, number: int, asked: Sequence[Asked], keys: Sequence[str]) -> None:
+    def _evaluate_generation(
+        self, number: int, asked: Sequence[Asked], keys: Sequence[str]
+    ) -> None:
         """Evaluate what is new of a generation, and store each candidate as it comes."""
         new = {k: one for k, one in zip(keys, asked, strict=True) if k not in self._known}
         drafts = self._drafts(number, new)
@@ -221,9 +223,7 @@ class _Search:
         """A draft with what came of its evaluation."""
         if outcome.failure is not None:
             LOGGER.debug("candidate %s failed:\n%s", draft.key, outcome.failure)
-            return replace(
-                draft, state="failed", failure=outcome.failure, seconds=outcome.seconds
-            )
+            return replace(draft, state="failed", failure=outcome.failure, seconds=outcome.seconds)
         assert outcome.workload is not None  # noqa: S101 - every success has one
         broken = violations(self._plan.constraints, outcome.metrics)
         return replace(
@@ -255,7 +255,10 @@ class _Search:
         metrics = self._plan.objectives
         worst = [self._box.get(metric.name, (1.0, 1.0))[1] for metric in metrics]
         rows = [
-            [candidate.metrics.get(metric.name, bad) for metric, bad in zip(metrics, worst, strict=True)]
+            [
+                candidate.metrics.get(metric.name, bad)
+                for metric, bad in zip(metrics, worst, strict=True)
+            ]
             for candidate in candidates
         ]
         return _oriented(np.array(rows), metrics)

@@ -45,7 +45,7 @@ DEFAULT_EPOCHS = 60
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples on a device: ``x`` (N, \\*input_shape) float32 in [0, 1], ``y`` (N,) int64."""
+    """Samples on a device: ``x`` (N, *input_shape) float32 in [0, 1], ``y`` (N,) int64."""
 
     x: Tensor
     y: Tensor
@@ -104,7 +104,9 @@ def checked_device(name: str) -> torch.device:
         return torch.zeros((), device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise RequestError("training.device", name, "a device that torch has here", reason) from None
+        raise RequestError(
+            "training.device", name, "a device that torch has here", reason
+        ) from None
 
 
 def fit(
@@ -161,9 +163,7 @@ def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Itera
 
 
 @torch.no_grad()
-def measure(
-    network: Network, samples: Samples
-) -> tuple[float, dict[str, tuple[float, float]]]:
+def measure(network: Network, samples: Samples) -> tuple[float, dict[str, tuple[float, float]]]:
     """Accuracy and spike rates by layer of a network over samples."""
     activity = Activity()
     correct = 0
@@ -195,7 +195,7 @@ def train(
     Raises:
         RequestError: an unknown key, or fewer than one epoch.
     """
-    import pandas as pd  # noqa: PLC0415 - heavy, and needed only for the table
+    import pandas as pd
 
     epochs = DEFAULT_EPOCHS if epochs is None else epochs
     if epochs < 1:
@@ -208,7 +208,12 @@ def train(
     for candidate in candidates:
         architecture = Architecture.from_description(candidate.architecture)
         row, content = _fully_trained(
-            architecture, data, run.config.training, device, epochs, derived_seed(seed, candidate.key)
+            architecture,
+            data,
+            run.config.training,
+            device,
+            epochs,
+            derived_seed(seed, candidate.key),
         )
         row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
         _keep(run.folder / "trained", candidate.key, row, content)
@@ -223,7 +228,7 @@ def _fully_trained(
     device: str,
     epochs: int,
     seed: int,
-) -> tuple[dict[str, float], bytes]:
+) -> tuple[dict[str, object], bytes]:
     """Accuracies and the trained network as safetensors."""
     samples, validation = on_device(data.train, device), on_device(data.validation, device)
     network = build(architecture, seed).to(device)
@@ -242,7 +247,7 @@ def _fully_trained(
         for name, tensor in named_tensors(network).items():
             tensor.copy_(fitted.tensors[name])
     test_accuracy, _ = measure(deploy(network), on_device(data.test, device))
-    row = {
+    row: dict[str, object] = {
         "validation_accuracy": fitted.accuracy,
         "test_accuracy": test_accuracy,
         "steps": fitted.steps,

@@ -38,7 +38,7 @@ class GeneMutation(Mutation):
 
     def _do(
         self, problem: Any, X: Genomes, *args: Any, random_state: np.random.Generator, **kwargs: Any
-    ) -> Genomes:  # noqa: ARG002
+    ) -> Genomes:
         return np.array([self._mutated(genome, random_state) for genome in X])
 
     def _mutated(self, genome: Genomes, rng: np.random.Generator) -> Genomes:
@@ -62,7 +62,7 @@ class CanonicalRepair(Repair):
         super().__init__()
         self.space = space
 
-    def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: ARG002
+    def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:
         return np.array([self.space.canonical(genome) for genome in X])
 
 
@@ -78,8 +78,12 @@ class NewOnly(DuplicateElimination):
         self.seen: set[bytes] = set()
 
     def do(
-        self, pop: Population, *others: Population, return_indices: bool = False, to_itself: bool = True
-    ) -> Any:  # noqa: ARG002
+        self,
+        pop: Population,
+        *others: Population,
+        return_indices: bool = False,
+        to_itself: bool = True,
+    ) -> Any:
         """The individuals of ``pop`` that are new, the first of equal ones kept."""
         known = self.seen | {genome.X.tobytes() for other in others for genome in other}
         new: list[int] = []
@@ -111,8 +115,13 @@ class SpaceSampling(Sampling):
         self.affordable = affordable
 
     def _do(
-        self, problem: Any, n_samples: int, *args: Any, random_state: np.random.Generator, **kwargs: Any
-    ) -> Genomes:  # noqa: ARG002
+        self,
+        problem: Any,
+        n_samples: int,
+        *args: Any,
+        random_state: np.random.Generator,
+        **kwargs: Any,
+    ) -> Genomes:
         return first_genomes(self.space, n_samples, self.affordable, random_state)
 
 

@@ -6,7 +6,7 @@ of outcomes by value; only the driver writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -54,6 +54,6 @@ class Workers:
         """The outcomes in the order of the tasks, each as soon as those before it are done."""
         if self._parallel is None:
             return (evaluate(task, self._settings) for task in tasks)
-        calls: Iterable = (joblib.delayed(evaluate)(task, self._settings) for task in tasks)
+        calls = (joblib.delayed(evaluate)(task, self._settings) for task in tasks)
         outcomes: Iterator[Outcome] = self._parallel(calls)
         return outcomes

@@ -58,7 +58,7 @@ class Layer:
     Attributes:
         name: the slot of the layer, such as ``stage1.block2``; equal slots inherit weights.
         source: the layer whose stored spike map is read, or ``input``.
-        in_shape: (channels, \\*spatial) of what is read.
+        in_shape: (channels, *spatial) of what is read.
         out_channels: channels, or features of a linear layer.
         kernel, stride, padding: one entry a spatial dimension; empty for a linear layer.
         weight_bits: width of a weight, symmetric about zero.
@@ -94,26 +94,26 @@ class Layer:
 
     @cached_property
     def out_shape(self) -> tuple[int, ...]:
-        """(channels, \\*spatial) of the matrix product, before pooling."""
+        """(channels, *spatial) of the matrix product, before pooling."""
         sizes = zip(self.in_shape[1:], self.kernel, self.stride, self.padding, strict=False)
         return (self.out_channels, *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes))
 
     @cached_property
     def stored_shape(self) -> tuple[int, ...]:
-        """(channels, \\*spatial) of the spike map that the next layer reads."""
+        """(channels, *spatial) of the spike map that the next layer reads."""
         sizes = zip(self.out_shape[1:], self.pool, strict=True)
         return (self.out_channels, *(n // p for n, p in sizes))
 
     @property
     def neuron_shape(self) -> tuple[int, ...]:
-        """(channels, \\*spatial) of the neurons: pooled where the membrane input is."""
+        """(channels, *spatial) of the neurons: pooled where the membrane input is."""
         return self.stored_shape if self.pool_kind == "average" else self.out_shape
 
     @cached_property
     def weight_shape(self) -> tuple[int, ...]:
         """Shape of the weights.
 
-        A convolution's are (out, in, \\*kernel), a linear layer's (out, \\*in_shape), so that its
+        A convolution's are (out, in, *kernel), a linear layer's (out, *in_shape), so that its
         input channels and positions can be inherited apart.
         """
         inputs = (self.in_shape[0], *self.kernel) if self.kernel else self.in_shape
@@ -140,7 +140,7 @@ class Architecture:
     """An immutable spiking network without weights.
 
     Attributes:
-        input_shape: (channels, \\*spatial) of one sample.
+        input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
         time_steps: simulation steps of one inference.
         input_bits: width of the analog input that the first layer reads (direct encoding).
@@ -230,9 +230,7 @@ def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:
         "input_bits": layer.input_bits,
         "static_input": layer.source == INPUT,
         "neuron_state_bits": (
-            neuron.variables * neuron.state_bits
-            if neuron
-            else accumulator_bits(layer, time_steps)
+            neuron.variables * neuron.state_bits if neuron else accumulator_bits(layer, time_steps)
         ),
         "residual_inputs": len(layer.skips),
     }
@@ -260,5 +258,7 @@ def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:
 
 def _layer_from(document: Mapping[str, Any]) -> Layer:
     neuron = document["neuron"]
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+    fields: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in document.items()
+    }
     return Layer(**{**fields, "neuron": Neuron(**neuron) if neuron else None})

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,22 +21,23 @@ from genomes.genes import Choice, Gene
 from genomes.space import SearchSpace
 
 
-def _ascending(values: tuple) -> tuple:
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
     if list(values) != sorted(set(values)):
         raise ValueError("the values must be different and in ascending order")
     return values
 
 
-def _different(values: tuple) -> tuple:
+def _different(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) < len(values):
         raise ValueError("the values must be different")
     return values
 
 
-Counts = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_ascending)]
-Levels = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascending)]
 PositiveInt = Annotated[int, Field(ge=1, le=4096)]
-OddKernel = Annotated[int, Field(ge=1, le=31, multiple_of=1)]
+OddKernel = Annotated[int, Field(ge=1, le=31)]
+
+POOLED_BY = 2
+"""Pooling halves every spatial size; it needs at least this many positions."""
 
 
 class PlainOptions(BaseModel):
@@ -47,9 +47,9 @@ class PlainOptions(BaseModel):
 
     max_stages: int = Field(3, ge=1, le=6, description="most stages of a network")
     max_blocks: int = Field(2, ge=1, le=6, description="most blocks of a stage")
-    widths: Annotated[
-        tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_ascending)
-    ] = Field((4, 8, 12, 16, 24, 32), description="channels of a stage")
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_ascending)] = (
+        Field((4, 8, 12, 16, 24, 32), description="channels of a stage")
+    )
     kernels: Annotated[tuple[OddKernel, ...], Field(min_length=1), AfterValidator(_ascending)] = (
         Field((1, 3, 5), description="odd kernel sizes of a block, the same in each dimension")
     )
@@ -69,9 +69,9 @@ class PlainOptions(BaseModel):
         ("none", "or", "add"),
         description="link from a block's input to its output: none, OR of spikes, multi-bit sum",
     )
-    neurons: Annotated[
-        tuple[NeuronKind, ...], Field(min_length=1), AfterValidator(_different)
-    ] = Field(("lif_box", "lif", "iaf"), description="Norse neuron of all blocks")
+    neurons: Annotated[tuple[NeuronKind, ...], Field(min_length=1), AfterValidator(_different)] = (
+        Field(("lif_box", "lif", "iaf"), description="Norse neuron of all blocks")
+    )
     leaks: Annotated[
         tuple[Annotated[float, Field(ge=0.0625, le=1)], ...],
         Field(min_length=1),
@@ -157,9 +157,9 @@ class PlainSpace(SearchSpace):
         smallest = min(self.input_shape[1:])
         for stage in self._stages()[: int(values["stages"])]:
             felt |= {f"{stage}.blocks", f"{stage}.width"}
-            if smallest >= 2:
+            if smallest >= POOLED_BY:
                 felt.add(f"{stage}.pool")
-                smallest //= 1 if values[f"{stage}.pool"] == "none" else 2
+                smallest //= 1 if values[f"{stage}.pool"] == "none" else POOLED_BY
             for block in self._blocks(stage)[: int(values[f"{stage}.blocks"])]:
                 felt |= {f"{block}.kernel", f"{block}.weight_bits", f"{block}.skip"}
         return np.array([gene.name in felt for gene in self.genes])
@@ -169,9 +169,7 @@ class PlainSpace(SearchSpace):
         values = self.values(self.canonical(genome))
         layers: list[Layer] = []
         for stage in self._stages()[: int(values["stages"])]:
-            for number, block in enumerate(
-                self._blocks(stage)[: int(values[f"{stage}.blocks"])]
-            ):
+            for number, block in enumerate(self._blocks(stage)[: int(values[f"{stage}.blocks"])]):
                 layers.append(self._block(values, stage, block, number, layers))
         layers.append(self._readout(values, layers[-1]))
         return Architecture(
@@ -195,7 +193,7 @@ class PlainSpace(SearchSpace):
         shape = source.stored_shape if source else self.input_shape
         dimensions = len(shape) - 1
         kernel = int(values[f"{block}.kernel"])
-        pool = values[f"{stage}.pool"] if number == 0 and min(shape[1:]) >= 2 else "none"
+        pool = values[f"{stage}.pool"] if number == 0 and min(shape[1:]) >= POOLED_BY else "none"
         skip = values.get(f"{block}.skip", "none")
         source_peak = source.peak if source else 0
         return Layer(
@@ -208,7 +206,7 @@ class PlainSpace(SearchSpace):
             padding=(kernel // 2,) * dimensions,
             weight_bits=int(values[f"{block}.weight_bits"]),
             input_bits=bits_of(source_peak) if source else self.options.input_bits,
-            pool=(1 if pool == "none" else 2,) * dimensions,
+            pool=(1 if pool == "none" else POOLED_BY,) * dimensions,
             pool_kind="average" if pool == "average" else "max",
             neuron=self._neuron(values),
             skips=(source.name,) if source and skip != "none" else (),
@@ -218,7 +216,7 @@ class PlainSpace(SearchSpace):
 
     def _neuron(self, values: dict[str, Choice]) -> Neuron:
         return Neuron(
-            kind=values["neuron"],
+            kind=cast(NeuronKind, values["neuron"]),
             leak=0.0 if values["neuron"] == "iaf" else float(values["leak"]),
             threshold=float(values["threshold"]),
             state_bits=self.options.state_bits,

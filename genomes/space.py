@@ -25,6 +25,9 @@ from genomes.genes import Choice, Gene
 
 Genome = NDArray[np.int64]
 
+IDLE_ROUNDS = 50
+"""Rounds without a new genome after which sampling takes a space for exhausted."""
+
 
 class SearchSpace(ABC):
     """The ordered genes of a space, for one shape of input and one number of classes.
@@ -35,7 +38,7 @@ class SearchSpace(ABC):
         name: the name under which a configuration asks for the space.
         version: raised whenever the same integers come to mean something else.
         options: the validated options of the space.
-        input_shape: (channels, \\*spatial) of one sample.
+        input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
     """
 
@@ -141,7 +144,7 @@ class SearchSpace(ABC):
         """
         found: dict[bytes, Genome] = {}
         idle = 0
-        while len(found) < n and idle < 50:
+        while len(found) < n and idle < IDLE_ROUNDS:
             before = len(found)
             for row in rng.integers(0, self.choices, size=(n, len(self.genes))):
                 genome = self.canonical(row)

@@ -39,7 +39,7 @@ def make_space(
 
     Args:
         name: one of ``space_names()``.
-        input_shape: (channels, \\*spatial) of one sample.
+        input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
         options: the ``[space]`` section of a configuration.
 
@@ -51,4 +51,4 @@ def make_space(
         checked = model.model_validate(dict(options or {}))
     except ValidationError as error:
         raise request_error(error, prefix="space", known=model.model_fields) from None
-    return _SPACES[name][0](input_shape, classes, checked)  # type: ignore[arg-type]
+    return _SPACES[name][0](input_shape, classes, checked)

@@ -43,7 +43,7 @@ class Activity:
 
 
 def set_bits(layer: Layer, source: Tensor) -> float:
-    """Number of ones in the binary form of everything that a layer reads, (N, \\*in_shape)."""
+    """Number of ones in the binary form of everything that a layer reads, (N, *in_shape)."""
     if layer.input_bits == 1:
         return float(source.sum())
     largest = 2**layer.input_bits - 1

@@ -20,7 +20,7 @@ VARIANCE_FLOOR = 1e-5
 
 
 def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
-    """The matrix product of a layer: (N, \\*in_shape) → (N, \\*out_shape)."""
+    """The matrix product of a layer: (N, *in_shape) → (N, *out_shape)."""
     if not layer.kernel:
         return source.flatten(1) @ weight.flatten(1).T
     convolution = _CONVOLUTIONS[len(layer.kernel)]
@@ -43,6 +43,9 @@ class TrainableLayer(nn.Module):
             since ``reset_statistics``.
     """
 
+    mean: Tensor
+    variance: Tensor
+
     def __init__(self, layer: Layer, generator: torch.Generator) -> None:
         super().__init__()
         self.layer = layer
@@ -58,7 +61,7 @@ class TrainableLayer(nn.Module):
             self.register_buffer("variance", torch.ones(layer.out_channels))
 
     def forward(self, source: Tensor) -> Tensor:
-        """(N, \\*in_shape) → (N, \\*out_shape)."""
+        """(N, *in_shape) → (N, *out_shape)."""
         readout = self.layer.neuron is None
         weight = quantized_weight(self.weight, self.layer.weight_bits, per_channel=not readout)
         values = product(self.layer, source, weight)
@@ -95,6 +98,10 @@ class DeployedLayer(nn.Module):
         bias: (out,), added in every time step.
     """
 
+    levels: Tensor
+    scale: Tensor
+    bias: Tensor
+
     def __init__(self, layer: Layer, levels: Tensor, scale: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.layer = layer
@@ -103,7 +110,7 @@ class DeployedLayer(nn.Module):
         self.register_buffer("bias", bias)
 
     def forward(self, source: Tensor) -> Tensor:
-        """(N, \\*in_shape) → (N, \\*out_shape)."""
+        """(N, *in_shape) → (N, *out_shape)."""
         values = product(self.layer, source, self.levels.to(source.dtype))
         return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
 

@@ -6,8 +6,8 @@ and what direct encoding repeats (the first layer on the analog input) is comput
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
@@ -22,8 +22,8 @@ _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 Observer = Callable[[Layer, Tensor, Tensor | None], None]
-"""Called for each layer with what it reads, (N, \\*in_shape), and its neurons' spikes,
-(N, \\*neuron_shape), None for the read-out. N is the batch for the static input, else T x batch."""
+"""Called for each layer with what it reads, (N, *in_shape), and its neurons' spikes,
+(N, *neuron_shape), None for the read-out. N is the batch for the static input, else T x batch."""
 
 
 class Network(nn.Module):
@@ -46,7 +46,7 @@ class Network(nn.Module):
         )
 
     def forward(self, x: Tensor, observe: Observer | None = None) -> Tensor:
-        """Class scores (batch, classes) of samples (batch, \\*input_shape) in [0, 1].
+        """Class scores (batch, classes) of samples (batch, *input_shape) in [0, 1].
 
         The scores are the read-out's sum over all time steps, divided by their number.
         """
@@ -56,8 +56,8 @@ class Network(nn.Module):
         for layer in self.architecture.layers:
             source = maps[layer.source]
             values = self.layers[slot(layer.name)](source)
+            spikes: Tensor | None = None
             if layer.neuron is None:
-                spikes = None
                 scores = scores + values.unflatten(0, (-1, batch)).mean(0)
             else:
                 spikes = self._fire(layer, values, batch)
@@ -67,7 +67,7 @@ class Network(nn.Module):
         return scores
 
     def _fire(self, layer: Layer, values: Tensor, batch: int) -> Tensor:
-        """Spikes (T x batch, \\*neuron_shape) of a layer's membrane input."""
+        """Spikes (T x batch, *neuron_shape) of a layer's membrane input."""
         if layer.pool_kind == "average" and max(layer.pool) > 1:
             values = _AVERAGE[len(layer.pool)](values, layer.pool)
         neuron = self.neurons[slot(layer.name)]
@@ -81,15 +81,19 @@ class TrainableNetwork(Network):
         layers = [TrainableLayer(layer, generator) for layer in architecture.layers]
         super().__init__(architecture, layers)
 
+    def trainable_layers(self) -> list[TrainableLayer]:
+        """The layers in the architecture's order."""
+        return [cast(TrainableLayer, layer) for layer in self.layers.values()]
+
     def project(self) -> None:
         """Bring leaks and thresholds back to where they make sense: after each training step."""
         for neuron in self.neurons.values():
-            neuron.project()
+            cast(SpikingNeuron, neuron).project()
 
     @torch.no_grad()
     def recalibrate(self, batches: Iterable[Tensor]) -> None:
         """Measure the statistics of batch normalisation anew, as a plain average over batches."""
-        layers = list(self.layers.values())
+        layers = self.trainable_layers()
         was_training, momenta = self.training, [layer.momentum for layer in layers]
         self.train()
         for layer in layers:
@@ -109,10 +113,10 @@ class DeployedNetwork(Network):
         self,
         architecture: Architecture,
         layers: Iterable[DeployedLayer],
-        neurons: Mapping[str, nn.Module],
+        neurons: nn.ModuleDict,
     ) -> None:
         super().__init__(architecture, layers)
-        self.neurons.load_state_dict(nn.ModuleDict(dict(neurons)).state_dict())
+        self.neurons.load_state_dict(neurons.state_dict())
         self.requires_grad_(requires_grad=False)
         self.eval()
 
@@ -140,7 +144,7 @@ def build(architecture: Architecture, seed: int) -> TrainableNetwork:
 
 def deploy(network: TrainableNetwork) -> DeployedNetwork:
     """The network as the chip runs it; in evaluation the same scores as the trained one."""
-    layers = [folded(layer) for layer in network.layers.values()]
+    layers = [folded(layer) for layer in network.trainable_layers()]
     first = next(network.parameters())
-    deployed = DeployedNetwork(network.architecture, layers, copy.deepcopy(network.neurons))
+    deployed = DeployedNetwork(network.architecture, layers, network.neurons)
     return deployed.to(device=first.device, dtype=first.dtype)

@@ -8,6 +8,8 @@ a times the quantized w for every a > 0, which is what folding BatchNorm needs.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,11 +31,11 @@ class _StraightThrough(torch.autograd.Function):
     """Gives the second argument forward, and its gradient to the first."""
 
     @staticmethod
-    def forward(ctx, value: Tensor, quantized: Tensor) -> Tensor:  # noqa: ANN001, ARG004
+    def forward(ctx: Any, value: Tensor, quantized: Tensor) -> Tensor:
         return quantized.view_as(quantized)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001, ARG004
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
 
 

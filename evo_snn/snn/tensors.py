@@ -51,6 +51,8 @@ def restore(network: Network, tensors: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, tensor in named_tensors(network).items():
             if tensors[name].shape != tensor.shape:
-                raise RuntimeError(f"{name}: shape {tuple(tensors[name].shape)} is stored, "
-                                   f"{tuple(tensor.shape)} is wanted")
+                raise RuntimeError(
+                    f"{name}: shape {tuple(tensors[name].shape)} is stored, "
+                    f"{tuple(tensor.shape)} is wanted"
+                )
             tensor.copy_(tensors[name])
