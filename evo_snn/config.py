@@ -188,7 +188,9 @@ class HypervolumeSection(_Section):
     What is missing is fixed once by the run, and stored.
     """
 
-    box: dict[str, Annotated[tuple[Real, Real], BeforeValidator(_interval)]] = Field(default_factory=dict)
+    box: dict[str, Annotated[tuple[Real, Real], BeforeValidator(_interval)]] = Field(
+        default_factory=dict
+    )
 
 
 class WeightsSection(_Section):
@@ -211,7 +213,9 @@ class Config(_Section):
     inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
     hardware: HardwareSection = Field(default_factory=HardwareSection)
     objectives: ObjectivesSection = Field(default_factory=ObjectivesSection)
-    constraints: dict[str, Annotated[Real | Bounds, BeforeValidator(_constraint)]] = Field(default_factory=dict)
+    constraints: dict[str, Annotated[Real | Bounds, BeforeValidator(_constraint)]] = Field(
+        default_factory=dict
+    )
     workers: WorkersSection = Field(default_factory=WorkersSection)
     hypervolume: HypervolumeSection = Field(default_factory=HypervolumeSection)
     weights: WeightsSection = Field(default_factory=WeightsSection)

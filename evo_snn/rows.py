@@ -19,7 +19,9 @@ def build(
     database.executescript(f"BEGIN;{TABLES}")
     for name, value in meta.items():
         set_meta_row(database, name, value)
-    rows = [(position, *asdict(objective).values()) for position, objective in enumerate(objectives)]
+    rows = [
+        (position, *asdict(objective).values()) for position, objective in enumerate(objectives)
+    ]
     database.executemany("INSERT INTO objective VALUES (?, ?, ?, ?, ?)", rows)
     database.execute("COMMIT")
 
@@ -89,7 +91,9 @@ def load_candidates(
         for table in ("metric", "violation", "timing")
     }
     parents = _grouped(
-        database, f"SELECT * FROM parent WHERE candidate IN {chosen} ORDER BY position", values  # noqa: S608
+        database,
+        f"SELECT * FROM parent WHERE candidate IN {chosen} ORDER BY position",  # noqa: S608 - ours
+        values,
     )
     failures: dict[int, str] = {}
     if details:

@@ -107,13 +107,17 @@ class Run:
         """
         with self._store() as store:
             records = store.generations()
-            born = pd.Series([each.generation for each in store.candidates(details=False)], dtype=int)
-        return pd.DataFrame({
-            "generation": [record.number for record in records],
-            "hypervolume": pd.Series([record.hypervolume for record in records], dtype=float),
-            "evaluations": [int((born <= record.number).sum()) for record in records],
-            "seconds": pd.Series([record.seconds for record in records], dtype=float),
-        })
+            born = pd.Series(
+                [each.generation for each in store.candidates(details=False)], dtype=int
+            )
+        return pd.DataFrame(
+            {
+                "generation": [record.number for record in records],
+                "hypervolume": pd.Series([record.hypervolume for record in records], dtype=float),
+                "evaluations": [int((born <= record.number).sum()) for record in records],
+                "seconds": pd.Series([record.seconds for record in records], dtype=float),
+            }
+        )
 
     def candidate(self, key: str) -> Candidate:
         """One candidate by its key or the beginning of it.

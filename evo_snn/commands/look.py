@@ -52,17 +52,19 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
     cost = None if candidate.workload is None else run.cost(candidate.key).to_dict()
     lineage = ancestors(run, candidate)
     if json:
-        print_json({
-            **candidate.summary(),
-            "violations": dict(candidate.violations),
-            "failure": candidate.failure,
-            "training_steps": candidate.training_steps,
-            "architecture": candidate.architecture,
-            "workload": candidate.workload,
-            "cost": cost,
-            "lineage": lineage,
-            "seconds": dict(candidate.seconds),
-        })
+        print_json(
+            {
+                **candidate.summary(),
+                "violations": dict(candidate.violations),
+                "failure": candidate.failure,
+                "training_steps": candidate.training_steps,
+                "architecture": candidate.architecture,
+                "workload": candidate.workload,
+                "cost": cost,
+                "lineage": lineage,
+                "seconds": dict(candidate.seconds),
+            }
+        )
         return
     print_values(f"candidate {candidate.key}", _facts(candidate))
     print_values("\nmetrics", candidate.metrics)
@@ -161,7 +163,9 @@ def _print_architecture(architecture: Mapping[str, Any]) -> None:
     plain = {name: value for name, value in architecture.items() if name != "layers"}
     print_values("\narchitecture", plain)
     layers = [_flat(layer) for layer in architecture.get("layers", ())]
-    columns = list(dict.fromkeys(name for layer in layers for name in layer))
+    # Columns in the order of the layers' own values; what no layer has is left out.
+    named = [name for layer in layers for name, value in layer.items() if value not in (None, [])]
+    columns = list(dict.fromkeys(named))
     if columns:
         rows = [[layer.get(name) for name in columns] for layer in layers]
         print_table("\nlayers", columns, rows)

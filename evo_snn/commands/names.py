@@ -16,7 +16,7 @@ Name = Annotated[str | None, typer.Argument(help="One of them, in full.", metava
 
 
 def spaces(name: Name = None, json: Json = False) -> None:
-    """Search spaces, and the options that a configuration's [space] can set."""
+    """Search spaces, and the options that a configuration can set of each."""
     from genomes.spaces import space_names, space_options
 
     chosen = space_names() if name is None else [name]

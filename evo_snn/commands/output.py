@@ -12,6 +12,7 @@ from rich.text import Text
 
 KEY_LENGTH = 8  # of keys in tables; commands accept any beginning that is unique
 
+_ABSENT = "-"
 _PIPE_WIDTH = 200  # columns where standard output is no terminal
 _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
@@ -42,33 +43,37 @@ def print_lines(*lines: str) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True
+) -> None:
     """A table on standard output; columns of numbers are set flush right."""
     cells = [[cell(value) for value in row] for row in rows]
-    numeric = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
-    for name, right in zip(columns, numeric, strict=True):
+    table = Table(show_header=header, box=None, pad_edge=False)
+    for index, name in enumerate(columns):
+        right = header and all(_is_number(row[index]) for row in cells)
         table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
     for row in cells:
         table.add_row(*(Text(value) for value in row))
+    if title:
+        print_lines(title)
     console().print(table)
 
 
 def print_values(title: str, values: Mapping[str, Any]) -> None:
     """Names and values, one a line."""
-    print_table(title, ("", ""), values.items())
+    print_table(title, ("", ""), values.items(), header=False)
 
 
 def cell(value: Any) -> str:
     """A value as a table shows it: floats with four digits, "-" for what is absent."""
     if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
-        return "-"
+        return _ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return "x".join(map(str, value)) if value else "-"
+        return "x".join(map(str, value)) if value else _ABSENT
     return str(value)
 
 
@@ -78,8 +83,10 @@ def short(key: str) -> str:
 
 
 def _is_number(text: str) -> bool:
+    if text == _ABSENT:
+        return True
     try:
-        float(text.replace("-", "0", 1) if text == "-" else text)
+        float(text)
     except ValueError:
         return False
     return True

@@ -12,7 +12,9 @@ from evo_snn.commands.output import busy, print_json, print_lines, print_table, 
 def train(
     folder: Folder,
     keys: Annotated[list[str], typer.Argument(help="Keys, or their beginnings.", metavar="KEY…")],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training data.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train designs fully, and report their accuracy on test data."""

@@ -4,6 +4,7 @@
 and with a fixed seed; the test part serves the final figure alone.
 """
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def dataset_names() -> list[str]:
 
 
 def dataset_description(name: str) -> str:
-    """What data set ``name`` is, in a paragraph or two.
+    """What data set ``name`` is and what it expects, in a few paragraphs; the first line sums up.
 
     Raises:
         RequestError: If there is no such data set.
@@ -34,8 +35,9 @@ def dataset_description(name: str) -> str:
     loader = {**_BUNDLED, **_FROM_FILE}.get(name)
     if loader is None:
         raise unknown_name("data.name", name, dataset_names())
-    module = __import__(loader.__module__, fromlist=["__doc__"])
-    return str(module.__doc__).strip()
+    about = inspect.getdoc(inspect.getmodule(loader)) or ""
+    details = inspect.getdoc(loader) or ""
+    return f"{about}\n\n{details.partition('Raises:')[0]}".strip()
 
 
 def load_dataset(
@@ -65,5 +67,7 @@ def load_dataset(
         raise unknown_name("data.name", name, dataset_names())
     train, validation = split_stratified(whole.y, validation_fraction, seed)
     if len(validation) == 0:
-        raise RequestError("y_train", "one image a class", "two images of some class, for validation")
+        raise RequestError(
+            "y_train", "one image a class", "two images of some class, for validation"
+        )
     return Dataset(name, whole.take(train), whole.take(validation), test, labels)
