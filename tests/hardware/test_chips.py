@@ -1,0 +1,128 @@
+"""Chips as data: presets, overrides, users' files, and what a mistake says."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genomes.errors import RequestError
+from hardware import DEFAULT_CHIP, chip_names, load_chip
+
+
+def test_presets_are_listed_and_the_default_is_one() -> None:
+    assert chip_names() == sorted(chip_names())
+    assert {DEFAULT_CHIP, "spikesim_65nm"} <= set(chip_names())
+
+
+@pytest.mark.parametrize("name", chip_names())
+def test_every_number_of_a_preset_has_source_unit_and_range(name: str) -> None:
+    chip = load_chip(name)
+    assert chip.name == name
+    assert chip.summary
+    for parameter in chip.parameters:
+        assert parameter.source, parameter.name
+        assert parameter.description, parameter.name
+        if parameter.choices is None:
+            assert parameter.range is not None, parameter.name
+        assert parameter.unit or isinstance(parameter.value, str | float), parameter.name
+        assert parameter.checked(parameter.value) == parameter.value
+
+
+def test_overrides_replace_values_and_are_marked() -> None:
+    chip = load_chip("spikesim_65nm", {"crossbar_rows": 128, "clock_mhz": 500, "memory": "sram"})
+    assert chip.number("crossbar_rows") == 128
+    assert chip.number("clock_mhz") == 500.0
+    assert chip.word("memory") == "sram"
+    marked = {parameter.name for parameter in chip.parameters if parameter.overridden}
+    assert marked == {"crossbar_rows", "clock_mhz", "memory"}
+
+
+def test_the_node_chooses_the_tables() -> None:
+    # NeuroSim V1.4: 5-bit SAR ADC, 124.2 / 262.8 / 519.7 / 1084 um2.
+    areas = [
+        load_chip("rram_32nm", {"technology_nm": node}).numbers("adc_sar_area_um2")[2]
+        for node in (22, 32, 45, 65)
+    ]
+    assert areas == [124.2, 262.8, 519.7, 1084.0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("crossbar_row", 64, r"got 'crossbar_row'; .* Did you mean 'crossbar_rows'\?"),
+        ("crossbar_rows", 4, "crossbar_rows: got 4; allowed: a whole number from 8 to 1024 rows"),
+        ("crossbar_rows", 64.0, "crossbar_rows: got 64.0; allowed: a whole number"),
+        ("crossbar_rows", "64", "crossbar_rows: got '64'; allowed: a whole number"),
+        ("cell_bits", True, "cell_bits: got True; allowed: a whole number"),
+        ("clock_mhz", float("inf"), "clock_mhz: got inf; allowed: a number from 1 to 5000 MHz"),
+        ("adc_kind", "sra", r"adc_kind: got 'sra'; allowed: flash, sar\. Did you mean 'sar'\?"),
+        ("technology_nm", 28, "technology_nm: got 28; allowed: 22, 32, 45, 65"),
+        ("adc_levels", 100, "adc_levels: got 100; allowed: 0, 8, 16, 32, 64, 128, 256"),
+        ("adc_sar_area_um2", [1.0, 2.0], r"adc_sar_area_um2: got .*; allowed: 6 numbers"),
+        ("rows_per_read", 65, "rows_per_read: got 65; allowed: 0 to crossbar_rows 64"),
+    ],
+)
+def test_a_wrong_override_is_named(key: str, value: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        load_chip("rram_32nm", {key: value})
+
+
+def test_too_few_levels_for_one_row_are_refused() -> None:
+    # A 4-bit cell has 16 values: 8 levels cannot tell them apart.
+    with pytest.raises(RequestError, match="adc_levels: got 8; allowed: at least 16"):
+        load_chip("rram_32nm", {"cell_bits": 4, "adc_levels": 8})
+
+
+def test_an_unknown_chip_names_the_nearest() -> None:
+    with pytest.raises(RequestError, match=r"chip: got 'spikesim'; .* Did you mean 'spikesim_65nm"):
+        load_chip("spikesim")
+
+
+def test_a_users_file_inherits_what_it_does_not_say(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'inherits = "rram_32nm"\nsummary = "My chip"\n'
+        "[parameters]\ncrossbar_rows = 128\nadder_energy_fj = 2.5\n"
+        '[parameters.adc_sar_delay_ns]\nvalue = [1, 2, 3, 4, 5, 6]\nsource = "my ADC"\n'
+    )
+    chip = load_chip(path)
+    assert (chip.name, chip.model, chip.summary) == ("mine", "crossbar", "My chip")
+    assert chip.number("crossbar_rows") == 128
+    assert chip.number("adder_energy_fj") == 2.5
+    assert chip.numbers("adc_sar_delay_ns") == (1, 2, 3, 4, 5, 6)
+    assert chip.number("crossbar_columns") == 64
+    sources = {parameter.name: parameter.source for parameter in chip.parameters}
+    assert sources["adc_sar_delay_ns"] == "my ADC"
+    assert sources["crossbar_rows"] == str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("inherits = 'rram_33nm'", "chip: got 'rram_33nm'"),
+        ("inherits = 'rram_32nm'\n[parameters]\nclock = 3", "Did you mean 'clock_mhz'"),
+        ("inherits = 'rram_32nm'\n[parameters]\ncrossbar_rows = 3", "crossbar_rows: got 3"),
+        ("inherits = 'rram_32nm'\ncolour = 3", r"chip: got 'colour'"),
+        ("inherits = 'rram_32nm'\nmodel = 'crossbars'", r"model: .* Did you mean 'crossbar'\?"),
+        ("model = 'crossbar'", "adc_flash_area_um2: got nothing; .* inherits = PRESET"),
+        ("not toml", r"allowed: TOML \("),
+        ("parameters = 3", "chip.parameters: got 3"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RequestError, match=message):
+        load_chip(path)
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="a readable file"):
+        load_chip(tmp_path / "absent.toml")
+
+
+def test_a_chip_travels_to_other_processes() -> None:
+    chip = load_chip("rram_32nm", {"cell_bits": 2})
+    assert pickle.loads(pickle.dumps(chip)) == chip  # noqa: S301 - made here
+    assert hash(chip) == hash(load_chip("rram_32nm", {"cell_bits": 2}))
