@@ -75,9 +75,9 @@ def _front(view: View) -> Figure:
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for ax, other in zip(grid, others, strict=False):
         plot_front(view, x=other.name, y=first.name, ax=ax, legend=False)
-        ax.label_outer(remove_inner_ticks=False)
-        ax.xaxis.label.set_visible(True)
-        ax.tick_params(labelbottom=True)
+        if not ax.get_subplotspec().is_first_col():
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
     for ax in grid[len(others) :]:
         ax.set_axis_off()
     if not others:

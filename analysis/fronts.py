@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_front", "plot_pairs", "plot_parallel"]
 
-_WIDE_IN_CELL = 1.0
-"""Decades from which a small cell has room for powers of ten only."""
+_FEWEST_IN_CELL = 2
+"""Labels that an axis of a small cell must have; there is room for few more."""
 
 
 def plot_front(
@@ -204,7 +204,7 @@ def _draw_cell(ax: Axes, view: View, across: ObjectiveRecord, up: ObjectiveRecor
     if not drawn.any():
         style.note(ax, "not measured" if view.ok.any() else "no feasible\ndesign found")
         return
-    style.scale(ax, "x", across, x[drawn], wide=_WIDE_IN_CELL)
+    style.scale(ax, "x", across, x[drawn], fewest=_FEWEST_IN_CELL)
     if across is up and np.ptp(x[drawn]) == 0:
         ax.axvline(x[drawn][0], color=style.BLUE, lw=4)
         return
@@ -222,7 +222,7 @@ def _draw_cell(ax: Axes, view: View, across: ObjectiveRecord, up: ObjectiveRecor
             ax=ax,
         )
         return
-    style.scale(ax, "y", up, y[drawn], wide=_WIDE_IN_CELL)
+    style.scale(ax, "y", up, y[drawn], fewest=_FEWEST_IN_CELL)
     for rows, colour in ((drawn & ~view.front, style.PALE), (drawn & view.front, style.BLUE)):
         sns.scatterplot(x=x[rows], y=y[rows], color=colour, s=9, linewidth=0, ax=ax)
 

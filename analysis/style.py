@@ -25,15 +25,13 @@ if TYPE_CHECKING:
 COLUMN, PAGE = 3.5, 7.16
 """Widths in inches of one column and of the page of a two-column paper."""
 DPI = 300
-NARROW, WIDE = 0.5, 1.6
-"""Decades below which a log axis has even ticks, and above which only powers of ten."""
-
 GREY, PALE, INK = "#8c8c8c", "#c4c4c4", "#222222"
 BLUE, ORANGE = "#0072B2", "#D55E00"
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 CATEGORIES = (*OKABE_ITO, "#8B5E34", "#444444")
 """Colours for things without an order: Okabe and Ito's, then brown and black."""
 
+_LEADING_DIGITS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
 _RC: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
@@ -148,12 +146,12 @@ def scale(
     which: Literal["x", "y"],
     record: ObjectiveRecord,
     values: Iterable[float],
-    wide: float = WIDE,
+    fewest: int = 3,
 ) -> None:
     """Put an axis on a log scale if its metric is a cost whose drawn values are all positive.
 
-    Ticks are plain numbers, at 1, 2 and 5 times the powers of ten for a range of less than
-    ``wide`` decades, else at the powers of ten.
+    Ticks are plain numbers: powers of ten, or more where these would be fewer than ``fewest``,
+    and evenly spaced in a range of less than half a decade or so.
     """
     drawn = np.asarray(list(values), dtype=float)
     drawn = drawn[np.isfinite(drawn)]
@@ -161,16 +159,19 @@ def scale(
         return
     ax.set(**{f"{which}scale": "log"})
     axis = ax.xaxis if which == "x" else ax.yaxis
-    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: number(value)))
     axis.set_minor_formatter(ticker.NullFormatter())
-    decades = np.log10(drawn.max() / drawn.min())
-    if decades < NARROW:
-        axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
-        axis.set_minor_locator(ticker.NullLocator())
-    else:
-        subs = (1.0, 2.0, 5.0) if decades < wide else (1.0,)
-        axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=12))
+    low, high = np.log10([drawn.min(), drawn.max()])
+    if low == high:
+        ax.set(**{f"{which}lim": (drawn[0] / 1.1, drawn[0] * 1.1)})
+    for leading in _LEADING_DIGITS:
+        first = np.log10(leading)
+        if (np.floor(high - first) - np.ceil(low - first) + 1).sum() >= fewest:
+            axis.set_major_locator(ticker.LogLocator(subs=leading, numticks=12))
+            axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: number(value)))
+            return
+    axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=fewest))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axis.set_minor_locator(ticker.NullLocator())
 
 
 def note(ax: Axes, text: str) -> Axes:

@@ -12,6 +12,8 @@ from matplotlib import pyplot as plt
 from matplotlib.image import imread
 
 import analysis
+from analysis import figures
+from analysis.view import look
 
 NAMES = ["front.png", "pairs.png", "parallel.png", "convergence.png", "costs.png"]
 
@@ -68,6 +70,32 @@ def test_every_run_leaves_all_figures(case, examples, tmp_path) -> None:
         assert 600 < pixels.shape[1] <= 2148  # at most the width of a page at 300 dpi
         assert pixels[..., :3].min() < 0.6  # something is drawn
     assert plt.get_fignums() == []
+
+
+def test_every_panel_of_the_front_names_its_cost(run, examples) -> None:
+    objectives = (*examples.FOUR, examples.SPIKES)
+    figure = figures._front(look(run.candidates(), objectives))
+    names = [ax.get_xlabel() for ax in figure.axes]
+    assert names[:2] == ["Area (mm²)", "Energy per inference (µJ)"]
+    assert names[2:] == ["Latency (ms)", "Spikes per inference"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["Validation accuracy", ""] * 2
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "infeasible", "dominated", "front of all 5 objectives", "front of these two"]  # fmt: skip
+
+
+def test_components_keep_their_colour_across_panels(run) -> None:
+    figure = figures._costs(run, look(run))
+    above, below = figure.subfigs
+    colours = {}
+    for ax in above.axes:
+        for bars in ax.containers:
+            colours.setdefault(bars.get_label(), set()).add(bars[0].get_facecolor())
+    assert all(len(used) == 1 for used in colours.values())
+    texts = [text.get_text() for text in above.legends[0].get_texts()]
+    assert sorted(texts) == sorted(colours)
+    assert texts[-1] == "other"
+    assert below.axes[0].get_title().endswith("(knee)")
 
 
 def test_another_folder_can_be_named(run, tmp_path) -> None:

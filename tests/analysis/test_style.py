@@ -68,8 +68,10 @@ def test_a_metric_that_is_no_cost_stays_linear(ax) -> None:
     ("span", "expected"),
     [
         ((1.0, 1000.0), {"1", "10", "100", "1000"}),
-        ((1.0, 20.0), {"1", "2", "5", "10", "20"}),
-        ((10.0, 20.0), {"10", "15", "20"}),
+        ((1.0, 20.0), {"1", "3", "10"}),
+        ((0.5, 6.0), {"0.5", "1", "2", "5"}),
+        ((0.0157, 0.0957), {"0.02", "0.04", "0.06", "0.08"}),
+        ((10.0, 20.0), {"10", "12", "14", "16", "18", "20"}),
     ],
 )
 def test_ticks_are_plain_numbers_for_any_range(ax, span, expected) -> None:
@@ -79,6 +81,13 @@ def test_ticks_are_plain_numbers_for_any_range(ax, span, expected) -> None:
     ax.figure.canvas.draw()
     shown = {text.get_text() for text in ax.get_xticklabels()}
     assert expected <= shown
+
+
+def test_a_single_value_stands_in_the_middle(ax) -> None:
+    style.scale(ax, "x", assumed("area_mm2"), [3.0, 3.0])
+    low, high = ax.get_xlim()
+    assert low * high == pytest.approx(9.0)
+    assert high / low == pytest.approx(1.21)
 
 
 def test_new_axes_are_pyplots_and_given_ones_are_left_alone(ax) -> None:
