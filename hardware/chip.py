@@ -12,7 +12,7 @@ import math
 import numbers
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -136,7 +136,7 @@ class Chip:
     name: str
     model: str
     summary: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...] = field(repr=False)
 
     @cached_property
     def values(self) -> dict[str, Value]:
