@@ -41,7 +41,7 @@ def usable_cores() -> int:
 
 
 def _default_chip() -> str:
-    from hardware import DEFAULT_CHIP  # noqa: PLC0415 - looked up when a configuration is made
+    from hardware import DEFAULT_CHIP
 
     return DEFAULT_CHIP
 
@@ -112,7 +112,7 @@ class InheritanceSection(_Section):
 
 
 class HardwareSection(_Section):
-    """``[hardware]``: the chip, by name or file; every other key overrides one of its parameters."""
+    """``[hardware]``: the chip, by name or file; other keys override its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

@@ -13,9 +13,9 @@ def current_environment() -> dict[str, str]:
 
     Equal environments give a run bit for bit the same results.
     """
-    import torch  # noqa: PLC0415 - only a run that computes needs it
+    import torch
 
-    import evo_snn  # noqa: PLC0415 - the package imports lazily
+    import evo_snn
 
     return {
         "evo_snn": evo_snn.__version__,
@@ -40,11 +40,8 @@ def installed_version(package: str) -> str:
 def differences(stored: dict[str, str], current: dict[str, str]) -> list[str]:
     """One line for each thing that differs, e.g. to warn before a run goes on elsewhere."""
     names = sorted({*stored, *current})
-    return [
-        f"{name}: {stored.get(name, 'absent')} when the run began, {current.get(name, 'absent')} now"
-        for name in names
-        if stored.get(name) != current.get(name)
-    ]
+    pairs = {name: (stored.get(name, "absent"), current.get(name, "absent")) for name in names}
+    return [f"{name}: was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
 
 
 def _cpu_model() -> str:
@@ -57,7 +54,7 @@ def _cpu_model() -> str:
 
 
 def _cuda_device() -> str:
-    import torch  # noqa: PLC0415 - as above
+    import torch
 
     if not torch.cuda.is_available():
         return "none"

@@ -13,7 +13,7 @@ _TEMPORARY = ".tmp"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``path`` so that it holds all of ``content`` or what it held before, also after a crash.
+    """Write ``path`` so that it holds all of ``content`` or what it held, also after a crash.
 
     The content goes to a temporary name beside it, reaches the disk, and is then renamed.
     """

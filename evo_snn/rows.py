@@ -79,13 +79,11 @@ def load_candidates(
 
     Without details, architectures, workloads and tracebacks are left out.
     """
-    chosen = f"(SELECT number FROM candidate {where})"
+    chosen = f"(SELECT number FROM candidate {where})"  # noqa: S608 - values are bound
     wide = "architecture, workload" if details else "'{}', NULL"
-    rows = database.execute(
-        f"SELECT number, key, genome, generation, state, {wide}, training_steps, trained"  # noqa: S608
-        f" FROM candidate {where} ORDER BY number",
-        values,
-    ).fetchall()
+    columns = f"number, key, genome, generation, state, {wide}, training_steps, trained"
+    query = f"SELECT {columns} FROM candidate {where} ORDER BY number"  # noqa: S608 - ours
+    rows = database.execute(query, values).fetchall()
     named = {
         table: _grouped(database, f"SELECT * FROM {table} WHERE candidate IN {chosen}", values)  # noqa: S608
         for table in ("metric", "violation", "timing")

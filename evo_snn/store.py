@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import tomli_w
 
@@ -155,7 +155,7 @@ class Store:
             self._lock.release()
             self._lock = None
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         """Use it in a ``with`` block."""
         return self
 
@@ -245,7 +245,7 @@ class Store:
     # Reading
 
     def meta(self, name: str, default: Any = None) -> Any:
-        """The JSON value kept by ``name``: ``space``, ``environment``, ``constraints``, …"""
+        """The JSON value kept by ``name``, such as ``space`` or ``environment``; or ``default``."""
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return default if row is None else json.loads(row[0])
 

@@ -69,23 +69,21 @@ def make_app() -> typer.Typer:
     return app
 
 
-def _options(
-    debug: Annotated[
-        bool, typer.Option(_DEBUG, help="Show the traceback of an error; at any place in the line.")
-    ] = False,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=lambda on: _version(on))
-    ] = False,
-) -> None:
-    """Search spiking neural networks for RRAM compute-in-memory chips by evolution."""
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         import evo_snn
 
         typer.echo(f"evo-snn {evo_snn.__version__}")
         raise typer.Exit
+
+
+def _options(
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show the traceback of an error; at any place in the line.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version)] = False,
+) -> None:
+    """Search spiking neural networks for RRAM compute-in-memory chips by evolution."""
 
 
 def _report(error: Exception, *, debug: bool) -> int:

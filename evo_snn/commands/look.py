@@ -88,7 +88,7 @@ def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
             "state": row["state"],
             "generation": row["generation"],
             "parents": list(row["parents"]),
-            "metrics": {name: row[name] for name in metrics if row[name] == row[name]},  # noqa: PLR0124 - no NaN
+            "metrics": {name: row[name] for name in metrics if row[name] == row[name]},
         }
         for row in table.to_dict("records")
     ]

@@ -1,7 +1,8 @@
-"""Data sets: a name → images in [0, 1] with class labels, in fixed training, validation, test parts.
+"""Data sets: a name → images in [0, 1] with class labels, in three fixed parts.
 
-`load_dataset` is all that the rest needs. Validation is carved from the training part, stratified
-and with a fixed seed; the test part serves the final figure alone.
+`load_dataset` is all that the rest needs. The parts are training, validation and test. Validation
+is carved from the training part, stratified and with a fixed seed; the test part serves the final
+figure alone.
 """
 
 import inspect

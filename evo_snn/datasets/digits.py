@@ -15,7 +15,7 @@ def load_digits() -> tuple[Split, Split, tuple[int, ...]]:
     A fifth of every class is the test part. The images are the test set of E. Alpaydin and
     C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
     """
-    from sklearn.datasets import load_digits as load  # noqa: PLC0415 - slow, and seldom needed
+    from sklearn.datasets import load_digits as load
 
     images, target = load(return_X_y=True)
     x = (images.reshape(-1, 1, 8, 8) / _WHITE).astype(np.float32)

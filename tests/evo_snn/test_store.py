@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
@@ -140,6 +140,7 @@ def lineages(draw):
     return found
 
 
+@settings(max_examples=30)  # each writes a folder to the disk
 @given(lineages())
 def test_any_candidate_comes_back_bit_for_bit(found):
     with tempfile.TemporaryDirectory() as folder:
@@ -193,9 +194,8 @@ def test_readers_cannot_write(tmp_path):
 
 
 def test_one_writer_at_a_time(tmp_path):
-    with make(tmp_path):
-        with pytest.raises(RequestError, match="no other process is writing"):
-            Store.open(tmp_path, read_only=False)
+    with make(tmp_path), pytest.raises(RequestError, match="no other process is writing"):
+        Store.open(tmp_path, read_only=False)
     Store.open(tmp_path, read_only=False).close()
 
 

@@ -1,0 +1,400 @@
+import json
+import sys
+import types
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import evo_snn
+from evo_snn.commands import main
+from genomes.errors import RequestError
+from hardware import Cost
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command line in this process: (exit status, standard output, standard error)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Put a module with some functions in place of one that is heavy to import."""
+
+    def put(name, **attributes):
+        module = types.ModuleType(name)
+        for attribute, value in attributes.items():
+            setattr(module, attribute, value)
+        monkeypatch.setitem(sys.modules, name, module)
+        parent, _, child = name.rpartition(".")
+        if parent:
+            monkeypatch.setattr(sys.modules[parent], child, module, raising=False)
+        return module
+
+    return put
+
+
+def test_help_names_every_command(command):
+    status, out, err = command("--help")
+
+    assert status == 0
+    assert err == ""
+    for name in (
+        "init",
+        "evolve",
+        "front",
+        "candidates",
+        "show",
+        "train",
+        "estimate",
+        "spaces",
+        "chips",
+        "datasets",
+        "objectives",
+    ):
+        assert f" {name} " in out
+        assert command(name, "-h")[0] == 0
+
+
+def test_version(command):
+    assert command("--version") == (0, f"evo-snn {evo_snn.__version__}\n", "")
+
+
+def test_front_as_json(command, finished_run):
+    status, out, err = command("front", finished_run.folder, "--json")
+
+    assert (status, err) == (0, "")
+    document = json.loads(out)
+    assert document["objectives"] == [
+        {"name": "accuracy", "maximise": True, "unit": ""},
+        {"name": "area_mm2", "maximise": False, "unit": "mm²"},
+        {"name": "energy_uj", "maximise": False, "unit": "µJ"},
+    ]
+    front = finished_run.front()
+    assert [each["key"] for each in document["candidates"]] == list(front["key"])
+    best = document["candidates"][0]
+    assert best == finished_run.candidate(best["key"]).summary()
+    assert set(best) == {"key", "genome", "state", "generation", "parents", "metrics"}
+
+
+def test_candidates_as_json_have_only_what_was_measured(command, finished_run):
+    status, out, err = command("candidates", finished_run.folder, "--json")
+
+    assert (status, err) == (0, "")
+    entries = json.loads(out)["candidates"]
+    table = finished_run.candidates()
+    expected = [finished_run.candidate(key).summary() for key in table["key"]]
+    assert entries == expected
+    assert entries[4]["metrics"] == {"area_mm2": 9.0}
+    assert entries[7]["metrics"] == {}
+
+
+def test_tables_show_short_keys_that_other_commands_take(command, finished_run):
+    status, out, _ = command("front", finished_run.folder)
+
+    front = finished_run.front()
+    assert status == 0
+    assert out.splitlines()[0] == f"front: {len(front)} designs"
+    header, *rows = out.splitlines()[1:]
+    assert header.split() == ["key", "state", "generation", "accuracy", "area_mm2", "energy_uj"]
+    assert [row.split()[0] for row in rows] == [key[:8] for key in front["key"]]
+    assert rows[0].split()[3] == f"{front['accuracy'][0]:.4g}"
+    assert command("show", finished_run.folder, rows[0].split()[0])[0] == 0
+    status, out, _ = command("candidates", finished_run.folder)
+    assert (status, len(out.splitlines())) == (0, 2 + 11)
+
+
+def test_show_as_json(command, finished_run):
+    table = finished_run.candidates()
+    key = table["key"][9]
+
+    status, out, err = command("show", finished_run.folder, key[:9], "--json")
+
+    assert (status, err) == (0, "")
+    document = json.loads(out)
+    candidate = finished_run.candidate(key)
+    assert document.items() >= candidate.summary().items()
+    assert document["architecture"] == candidate.architecture
+    assert document["workload"] == candidate.workload
+    assert document["cost"] == json.loads(json.dumps(finished_run.cost(key).to_dict()))
+    # 9 comes from 0 and 5, and 5 from 1 and 0; the youngest first.
+    ancestors = [(each["key"], each["generation"]) for each in document["lineage"]]
+    assert ancestors[0] == (table["key"][5], 1)
+    assert sorted(ancestors[1:]) == sorted([(table["key"][0], 0), (table["key"][1], 0)])
+
+
+def test_show_as_text(command, finished_run):
+    table = finished_run.candidates()
+
+    status, out, err = command("show", finished_run.folder, table["key"][9])
+
+    assert (status, err) == (0, "")
+    for heading in ("metrics", "architecture", "layers", "cost", "cost by layer", "ancestors"):
+        assert f"\n{heading}\n" in out
+    assert "energy by component, uj" in out
+    assert "readout" in out
+
+
+def test_show_says_why_a_candidate_is_no_design(command, finished_run):
+    table = finished_run.candidates()
+
+    status, out, err = command("show", finished_run.folder, table["key"][7])
+    assert status == 0
+    assert "Oops: no" in err
+    assert "cost by layer" not in out
+    status, out, _ = command("show", finished_run.folder, table["key"][4])
+    assert status == 0
+    assert "violated constraints\narea_mm2  2" in out
+    assert (
+        json.loads(command("show", finished_run.folder, table["key"][7], "--json")[1])["cost"]
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("front", "/no/such/run"), "error: run folder: got '/no/such/run'"),
+        (("show", "RUN", "none such"), "error: key: got 'none such'"),
+        (("train", "RUN", "none such"), "error: key: got 'none such'"),
+        (("evolve", "/no/such.toml"), "error: config: got '/no/such.toml'"),
+        (("evolve", "x.toml", "--set", "seed"), "error: --set: got 'seed'"),
+        (("spaces", "plane"), "Did you mean 'plain'?"),
+        (("datasets", "digit"), "Did you mean 'digits'?"),
+        (("objectives", "acuracy"), "Did you mean 'accuracy'?"),
+        (("chips", "spikesim"), "Did you mean 'spikesim_65nm'?"),
+        (("estimate", "/no/such.json"), "/no/such.json"),
+        (("fronts",), "No such command 'fronts'"),
+        (("evolve",), "Missing argument"),
+        (("evolve", "x.toml", "--seed", "-1"), "--seed"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_status_2(command, finished_run, arguments, message):
+    arguments = [str(finished_run.folder) if each == "RUN" else each for each in arguments]
+
+    status, out, err = command(*arguments)
+
+    assert (status, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    if err.startswith("error:"):
+        assert len(err.splitlines()) == 1
+
+
+def test_debug_shows_the_traceback_at_either_place(command):
+    for arguments in (("--debug", "front", "/none"), ("front", "/none", "--debug")):
+        status, _, err = command(*arguments)
+        assert status == 2
+        assert "Traceback" in err
+        assert err.splitlines()[-1].startswith("error: run folder")
+
+
+def test_other_errors_are_one_line_with_a_hint_and_status_1(command, stand_in, tmp_path):
+    def evolve(*_args, **_options):
+        raise RuntimeError("two\nlines")
+
+    stand_in("evo_snn.search", evolve=evolve, NothingFeasible=KeyError)
+
+    status, out, err = command("evolve", tmp_path / "a.toml")
+
+    assert (status, out) == (1, "")
+    assert err == "error: RuntimeError: two lines (--debug shows where)\n"
+    assert "Traceback" in command("evolve", tmp_path / "a.toml", "--debug")[2]
+
+
+def test_a_search_without_a_feasible_design_is_status_3(command, stand_in, tmp_path):
+    class NothingFeasible(RuntimeError):  # noqa: N818 - the name that the search gives it
+        pass
+
+    def evolve(*_args, **_options):
+        raise NothingFeasible("24 candidates, none meets area_mm2 <= 0.001")
+
+    stand_in("evo_snn.search", evolve=evolve, NothingFeasible=NothingFeasible)
+
+    status, out, err = command("evolve", tmp_path / "a.toml")
+
+    assert (status, out) == (3, "")
+    assert err == "error: 24 candidates, none meets area_mm2 <= 0.001\n"
+
+
+def test_evolve_passes_its_options_and_ends_with_what_to_do_next(
+    command, stand_in, finished_run, monkeypatch
+):
+    asked = {}
+
+    def evolve(config, **options):
+        asked.update(options, config=config)
+        return finished_run
+
+    stand_in("evo_snn.search", evolve=evolve)
+    figure = finished_run.folder / "figures" / "front.png"
+    stand_in("analysis", save_figures=lambda run: [figure])
+    monkeypatch.setattr("evo_snn.guard.require_own", lambda *_names: None)
+    monkeypatch.chdir(finished_run.folder.parent)
+
+    status, out, err = command(
+        *("evolve", "a.toml", "--out", "x", "--seed", 3, "--generations", 4, "--population", 8),
+        *("--jobs", 1, "--set", "training.steps=5", "--set", "space.widths=[4, 8]"),
+    )
+
+    assert (status, err) == (0, "")
+    assert asked == {
+        "config": Path("a.toml"),
+        "out": Path("x"),
+        "seed": 3,
+        "generations": 4,
+        "population": 8,
+        "jobs": 1,
+        "overrides": {"training.steps": 5, "space.widths": [4, 8]},
+        "progress": True,
+    }
+    best = finished_run.front()["key"][0][:8]
+    assert out.startswith("front: ")
+    assert "run      run\nfigure   run/figures/front.png\n" in out
+    assert f"evo-snn show run {best} " in out
+    assert f"evo-snn train run {best} " in out
+
+
+def test_train_reports_each_design(command, stand_in, finished_run):
+    asked = []
+
+    def train(run, keys, epochs=None):
+        asked.append((run.folder, list(keys), epochs))
+        return pd.DataFrame(
+            {
+                "key": keys,
+                "validation_accuracy": [0.5] * len(keys),
+                "test_accuracy": [float("nan")] * len(keys),
+            }
+        )
+
+    stand_in("evo_snn.training", train=train)
+    first, second = finished_run.candidates()["key"][:2]
+
+    status, out, err = command(
+        "train", finished_run.folder, first[:9], second, first, "--epochs", 2, "--json"
+    )
+
+    assert (status, err) == (0, "")
+    assert asked == [(finished_run.folder, [first, second], 2)]
+    assert json.loads(out) == [
+        {"key": first, "validation_accuracy": 0.5},
+        {"key": second, "validation_accuracy": 0.5},
+    ]
+    status, out, _ = command("train", finished_run.folder, first)
+    assert (status, asked[-1][2]) == (0, None)
+    assert first[:8] in out
+    assert str(finished_run.folder / "trained") in out
+
+
+def test_init_writes_the_examples_once(command, tmp_path):
+    folder = tmp_path / "new" / "folder"
+
+    status, out, _ = command("init", folder)
+
+    assert status == 0
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"digits.toml", "cifar10.toml", "evolve_digits.py", "my_objectives.py"}
+    for name in names:
+        assert str(folder / name) in out
+        assert (folder / name).read_bytes() == (ROOT / "runs" / name).read_bytes()
+
+    (folder / "digits.toml").write_text("mine")
+    (folder / "cifar10.toml").unlink()
+    status, _, err = command("init", folder)
+    assert status == 2
+    assert "nothing was written" in err
+    assert (folder / "digits.toml").read_text() == "mine"
+    assert not (folder / "cifar10.toml").exists()
+    assert command("init", folder / "digits.toml")[0] == 2
+
+
+@pytest.mark.parametrize("kind", ["spaces", "datasets", "objectives", "chips"])
+def test_what_can_be_named_is_listed_and_each_described(command, kind):
+    status, out, err = command(kind, "--json")
+
+    assert (status, err) == (0, "")
+    names = [entry["name"] for entry in json.loads(out)]
+    assert names
+    listing = command(kind)[1]
+    for name in names:
+        assert name in listing
+    status, out, _ = command(kind, names[0])
+    assert status == 0
+    assert len(out.splitlines()) >= 3
+    assert [entry["name"] for entry in json.loads(command(kind, names[0], "--json")[1])] == names[
+        :1
+    ]
+
+
+def test_objectives_of_a_plugin_are_listed_beside_the_packages_own(command):
+    plugin = ROOT / "runs" / "my_objectives.py"
+
+    status, out, _ = command("objectives", "hottest_layer_uj", "--plugin", plugin, "--json")
+
+    assert status == 0
+    assert json.loads(out)[0]["unit"] == "µJ"
+    assert command("objectives", "hottest_layer_uj")[0] == 2
+
+
+def test_the_example_objective_is_the_largest_share():
+    from evo_snn.objectives import chosen_metrics
+
+    layers = [types.SimpleNamespace(energy_uj=value) for value in (1.0, 5.0, 2.0)]
+    candidate = types.SimpleNamespace(cost=types.SimpleNamespace(layers=layers))
+    (metric,) = chosen_metrics(["hottest_layer_uj"], [ROOT / "runs" / "my_objectives.py"])
+
+    assert metric.function(candidate) == 5.0
+    assert not metric.maximise
+    assert "layers" in Cost.__dataclass_fields__
+
+
+def test_request_errors_pass_through_every_command(command, stand_in, tmp_path):
+    def evolve(*_args, **_options):
+        raise RequestError("search.space", "x", "plain")
+
+    stand_in("evo_snn.search", evolve=evolve, NothingFeasible=KeyError)
+
+    assert command("evolve", tmp_path)[::2] == (
+        2,
+        "error: search.space: got 'x'; allowed: plain.\n",
+    )
+
+
+QUICK = ("--population", "4", "--generations", "2", "--jobs", "1", "--set", "training.steps=2")
+
+
+def test_a_real_search_through_the_command_line(command, tmp_path):
+    folder = tmp_path / "run"
+    config = ROOT / "runs" / "digits.toml"
+
+    status, out, _ = command("evolve", config, "--out", folder, *QUICK)
+
+    assert status == 0
+    assert out.startswith("front: ")
+    figures = sorted((folder / "figures").glob("*.png"))
+    assert figures
+    for figure in figures:
+        assert str(figure) in out
+    entries = json.loads(command("candidates", folder, "--json")[1])["candidates"]
+    assert len({entry["key"] for entry in entries}) == len(entries) == 8
+    best = json.loads(command("front", folder, "--json")[1])["candidates"][0]["key"]
+    status, out, _ = command("train", folder, best, "--epochs", 1, "--json")
+    assert status == 0
+    assert 0 <= json.loads(out)[0]["test_accuracy"] <= 1
+
+    before = (folder / "run.sqlite").read_bytes()
+    status, _, err = command("evolve", config, "--out", folder, *QUICK)
+    assert status == 2
+    assert "a folder without a run" in err
+    assert (folder / "run.sqlite").read_bytes() == before
