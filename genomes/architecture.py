@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import ceil, log2, prod
+from math import prod
 from typing import Any, Literal
 
 from genomes.workload import ConvLayer, LinearLayer, Workload
@@ -219,7 +219,7 @@ def accumulator_bits(layer: Layer, time_steps: int) -> int:
     """
     fan_in = layer.weights // layer.out_channels
     largest = fan_in * (2 ** (layer.weight_bits - 1) - 1) * (2**layer.input_bits - 1) * time_steps
-    return 1 + max(1, ceil(log2(largest + 1)))
+    return 1 + largest.bit_length()
 
 
 def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:

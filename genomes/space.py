@@ -107,7 +107,7 @@ class SearchSpace(ABC):
         if wrong.size:
             gene = self.genes[wrong[0]]
             raise RequestError(
-                f"genome[{wrong[0]}] ({gene.name})", array[wrong[0]], f"0 to {len(gene) - 1}"
+                f"genome[{wrong[0]}] ({gene.name})", array[wrong[0]].item(), f"0 to {len(gene) - 1}"
             )
         return array.astype(np.int64)
 

@@ -1,0 +1,268 @@
+"""Search spaces: canonical forms, keys, samples and neighbours, on a space small enough to list."""
+
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from genomes.errors import RequestError
+from genomes.genes import Gene
+from genomes.space import SearchSpace
+from genomes.spaces import make_space, space_names, space_options
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class NoOptions(BaseModel):
+    """A trip has no options."""
+
+
+class Trip(SearchSpace):
+    """Where to, how far, and, by train alone, in which class. Decodes to a sentence."""
+
+    name = "trip"
+    version = 1
+    genes = (
+        Gene("by", ("foot", "bicycle", "train"), "categorical"),
+        Gene("hours", (1, 2, 3, 4)),
+        Gene("class", (1, 2)),
+    )
+
+    def __init__(self):
+        super().__init__((1,), 2, NoOptions())
+
+    def active(self, genome):
+        return np.array([True, True, self.values(genome)["by"] == "train"])
+
+    def decode(self, genome):
+        return " ".join(map(str, self.describe(genome).values()))
+
+
+TRIPS = 2 * 4 + 4 * 2
+"""Different candidates: on foot or by bicycle 4 each, by train 4 hours times 2 classes."""
+
+
+def test_the_canonical_form_zeroes_what_nobody_feels():
+    assert Trip().canonical([1, 3, 1]).tolist() == [1, 3, 0]
+    assert Trip().canonical([2, 3, 1]).tolist() == [2, 3, 1]
+
+
+def test_describe_names_active_genes_alone():
+    assert Trip().describe([1, 3, 1]) == {"by": "bicycle", "hours": 4}
+    assert Trip().describe([2, 0, 1]) == {"by": "train", "hours": 1, "class": 2}
+
+
+def test_as_many_keys_as_candidates():
+    space = Trip()
+    genomes = list(itertools.product(range(3), range(4), range(2)))
+
+    assert len({space.key(genome) for genome in genomes}) == TRIPS
+    assert len({space.decode(genome) for genome in genomes}) == TRIPS
+
+
+def test_neighbours_are_canonical_and_one_move_away():
+    on_foot = [genome.tolist() for genome in Trip().neighbours([0, 1, 1])]
+    by_train = [genome.tolist() for genome in Trip().neighbours([2, 0, 1])]
+
+    assert on_foot == [[1, 1, 0], [2, 1, 0], [0, 0, 0], [0, 2, 0]]
+    assert by_train == [[0, 0, 0], [1, 0, 0], [2, 1, 1], [2, 0, 0]]
+
+
+def test_a_genome_without_alternatives_has_no_neighbours():
+    class Fixed(Trip):
+        genes = (Gene("by", ("foot",)), Gene("hours", (1,)), Gene("class", (1,)))
+
+    assert Fixed().neighbours([0, 0, 0]).shape == (0, 3)
+
+
+def test_sampling_exhausts_a_small_space_and_stops():
+    found = Trip().sample(1000, np.random.default_rng(0))
+
+    assert found.shape == (TRIPS, 3)
+    assert found.dtype == np.int64
+    assert len(np.unique(found, axis=0)) == TRIPS
+
+
+def test_samples_are_different_canonical_and_follow_the_generator():
+    space = make_space("plain", (1, 8, 8), 10)
+    one, again, other = (space.sample(60, np.random.default_rng(seed)) for seed in (3, 3, 4))
+
+    assert one.shape == (60, len(space.genes))
+    assert len(np.unique(one, axis=0)) == 60
+    assert all(np.array_equal(space.canonical(genome), genome) for genome in one)
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_samples_reach_every_choice_of_every_gene():
+    space = make_space("plain", (1, 8, 8), 10)
+    found = space.sample(500, np.random.default_rng(0))
+
+    for position, gene in enumerate(space.genes):
+        assert set(found[:, position]) == set(range(len(gene))), gene.name
+
+
+def test_no_genomes_are_a_table_of_no_rows():
+    assert Trip().sample(0, np.random.default_rng(0)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("genome", "field", "allowed"),
+    [
+        ([0, 0], "genome", "shape (3,), one integer a gene of space 'trip'"),
+        ([[0, 0, 0]], "genome", "shape (3,), one integer a gene of space 'trip'"),
+        (0, "genome", "shape (3,), one integer a gene of space 'trip'"),
+        ([0, 4, 0], "genome[1] (hours)", "0 to 3"),
+        ([-1, 0, 0], "genome[0] (by)", "0 to 2"),
+        ([0, np.inf, 0], "genome[1] (hours)", "0 to 3"),
+        ([0, 0.5, 0], "genome", "integers"),
+        ([0, np.nan, 0], "genome", "integers"),
+        (["0", "1", "0"], "genome", "integers"),
+        ([True, False, True], "genome", "integers"),
+        ([None, 0, 0], "genome", "integers"),
+    ],
+)
+def test_what_is_no_genome_is_refused_by_name(genome, field, allowed):
+    for use in (Trip().checked, Trip().canonical, Trip().key, Trip().describe, Trip().decode):
+        with pytest.raises(RequestError) as caught:
+            use(genome)
+        assert (caught.value.field, caught.value.allowed) == (field, allowed)
+
+
+def test_the_value_in_the_error_is_a_plain_number():
+    with pytest.raises(RequestError, match=r"genome\[1\] \(hours\): got 9; allowed: 0 to 3\."):
+        Trip().checked([0, 9, 0])
+
+
+def test_whole_floats_are_integers():
+    checked = Trip().checked([2.0, 3.0, 1.0])
+
+    assert checked.dtype == np.int64
+    assert checked.tolist() == [2, 3, 1]
+
+
+KEYS = {
+    "zeros": "228b3141e73c39e4",
+    "largest": "2f35b5231e4cb30c",
+}
+"""Recorded once. A change of these breaks every stored run: raise the space's version instead."""
+
+
+def test_keys_are_what_they_were():
+    space = make_space("plain", (1, 8, 8), 10)
+
+    assert space.key(np.zeros(len(space.genes), int)) == KEYS["zeros"]
+    assert space.key(space.choices - 1) == KEYS["largest"]
+
+
+def test_the_key_is_the_hash_of_the_documented_content():
+    space = make_space("plain", (1, 8, 8), 10)
+    content = ["plain", 1, [1, 8, 8], 10, space.options.model_dump(mode="json")]
+    text = json.dumps(content) + json.dumps([0] * len(space.genes))
+
+    assert KEYS["zeros"] == hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_keys_are_the_same_in_another_process(hash_seed):
+    program = (
+        "from genomes.spaces import make_space\n"
+        "space = make_space('plain', (1, 8, 8), 10)\n"
+        "print(space.key([0] * len(space.genes)), space.key(space.choices - 1))\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert printed.split() == list(KEYS.values())
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "classes", "options"),
+    [
+        ((1, 8, 9), 10, {}),
+        ((2, 8, 8), 10, {}),
+        ((1, 8, 8), 11, {}),
+        ((1, 8, 8), 10, {"state_bits": 13}),
+        ((1, 8, 8), 10, {"input_bits": 4}),
+        ((1, 8, 8), 10, {"leaks": (0.25, 0.5, 0.8)}),
+    ],
+)
+def test_another_meaning_is_another_key(input_shape, classes, options):
+    space = make_space("plain", input_shape, classes, options)
+
+    assert space.key(np.zeros(len(space.genes), int)) != KEYS["zeros"]
+
+
+def test_another_version_or_name_is_another_key():
+    class Later(Trip):
+        version = 2
+
+    class Journey(Trip):
+        name = "journey"
+
+    assert len({space.key([0, 0, 0]) for space in (Trip(), Later(), Journey())}) == 3
+
+
+def test_the_description_says_what_the_integers_mean():
+    description = json.loads(json.dumps(make_space("plain", (2, 7), 3).description()))
+
+    assert description["name"] == "plain"
+    assert description["version"] == 1
+    assert description["input_shape"] == [2, 7]
+    assert description["classes"] == 3
+    assert description["options"]["widths"] == [4, 8, 12, 16, 24, 32]
+    assert description["genes"][0] == {
+        "name": "time_steps",
+        "kind": "ordered",
+        "choices": [2, 3, 4, 5, 6],
+    }
+    assert description["genes"][1]["kind"] == "categorical"
+
+
+def test_spaces_are_found_by_name():
+    assert "plain" in space_names()
+    with pytest.raises(RequestError, match=r"search\.space: got 'plane'.*Did you mean 'plain'\?"):
+        make_space("plane", (1, 8, 8), 10)
+    with pytest.raises(RequestError, match=r"search\.space"):
+        space_options("plane")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": [4]}, r"space: got 'width'.*Did you mean 'widths'\?"),
+        ({"widths": [8, 4]}, r"space\.widths: .*ascending"),
+        ({"widths": [4, 4]}, r"space\.widths: .*different"),
+        ({"widths": []}, r"space\.widths: "),
+        ({"kernels": [3, 4]}, r"space\.kernels: .*odd"),
+        ({"neurons": ["izhikevich"]}, r"space\.neurons\[0\]: .*'lif_box'"),
+        ({"neurons": ["lif", "lif"]}, r"space\.neurons: .*different"),
+        ({"weight_bits": [1]}, r"space\.weight_bits\[0\]: .*2"),
+        ({"leaks": [0.0]}, r"space\.leaks\[0\]: "),
+        ({"thresholds": [float("nan")]}, r"space\.thresholds"),
+        ({"max_stages": 0}, r"space\.max_stages: .*1"),
+        ({"time_steps": [2.5]}, r"space\.time_steps\[0\]: .*integer"),
+    ],
+)
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(RequestError, match=message):
+        make_space("plain", (1, 8, 8), 10, options)
+
+
+@pytest.mark.parametrize("input_shape", [(1,), (1, 2, 3, 4, 5)])
+def test_samples_need_one_to_three_spatial_sizes(input_shape):
+    with pytest.raises(RequestError, match="1 to 3 spatial sizes"):
+        make_space("plain", input_shape, 10)
