@@ -190,44 +190,60 @@ def load_chip(name_or_path: str | Path, overrides: Mapping[str, Any] | None = No
     return chip
 
 
-def _document(name_or_path: str) -> dict[str, Any]:
-    """Read a chip's file, with what it inherits merged in."""
-    if name_or_path.endswith(".toml"):
-        return _user_document(Path(name_or_path))
-    if name_or_path not in chip_names():
-        error = unknown_name("chip", name_or_path, chip_names())
-        remedy = error.remedy or "A file's name must end in .toml."
-        raise RequestError("chip", name_or_path, error.allowed, remedy)
-    entry = resources.files("hardware").joinpath("presets", f"{name_or_path}.toml")
-    return tomllib.loads(entry.read_text(encoding="utf-8"))
+def _document(name_or_path: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a chip's file, with what it inherits merged in.
 
-
-def _user_document(path: Path) -> dict[str, Any]:
+    Args:
+        name_or_path: A preset's name, or a path that ends in ``.toml``.
+        heirs: The files that inherit this one, so that a circle is found.
+    """
+    if name_or_path in heirs:
+        raise RequestError("inherits", name_or_path, "a chip that does not inherit this one")
+    text, label = _text_of(name_or_path)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RequestError("chip", str(path), f"a readable file ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError("chip", str(path), f"TOML ({error})") from None
-    given = document.setdefault("parameters", {})
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError("chip", name_or_path, f"TOML ({error})") from None
+    given = document.get("parameters", {})
     if not isinstance(given, dict):
         raise RequestError("chip.parameters", given, "a table of parameters")
-    tables = {key: _as_table(value, path) for key, value in given.items()}
+    tables = {key: _as_table(value, name_or_path) for key, value in given.items()}
     inherits = document.pop("inherits", None)
     if inherits is None:
-        return document | {"name": document.get("name", path.stem), "parameters": tables}
-    base = _document(str(inherits))
+        return {"name": label} | document | {"parameters": tables}
+    parent = str(inherits)
+    if parent.endswith(".toml"):
+        parent = str(Path(name_or_path).parent / parent)
+    base = _document(parent, (*heirs, name_or_path))
     merged = dict(base["parameters"])
     for key, table in tables.items():
         if key not in merged:
             raise unknown_name("chip.parameters", key, merged)
         merged[key] = _merged(merged[key], table)
-    return base | {"name": path.stem} | document | {"parameters": merged}
+    return base | {"name": label} | document | {"parameters": merged}
 
 
-def _as_table(value: Any, path: Path) -> dict[str, Any]:
+def _text_of(name_or_path: str) -> tuple[str, str]:
+    """Text of a chip's file, and the chip's name where the file says none."""
+    if not name_or_path.endswith(".toml"):
+        if name_or_path not in chip_names():
+            error = unknown_name("chip", name_or_path, chip_names())
+            remedy = error.remedy or "A file's name must end in .toml."
+            raise RequestError("chip", name_or_path, error.allowed, remedy)
+        entry = resources.files("hardware").joinpath("presets", f"{name_or_path}.toml")
+        return entry.read_text(encoding="utf-8"), name_or_path
+    path = Path(name_or_path)
+    try:
+        return path.read_text(encoding="utf-8"), path.stem
+    except OSError as error:
+        raise RequestError("chip", str(path), f"a readable file ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise RequestError("chip", str(path), "TOML (not UTF-8 text)") from None
+
+
+def _as_table(value: Any, source: str) -> dict[str, Any]:
     """Let a user write ``key = value`` for a table that has only a value."""
-    return value if isinstance(value, dict) else {"value": value, "source": str(path)}
+    return value if isinstance(value, dict) else {"value": value, "source": source}
 
 
 def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

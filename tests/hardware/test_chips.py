@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from genomes.errors import RequestError
-from hardware import DEFAULT_CHIP, chip_names, load_chip
+from genomes.workload import LinearLayer, Workload
+from hardware import DEFAULT_CHIP, chip_names, estimate, load_chip
+
+LAYER = LinearLayer(name="out", kind="linear", in_features=10, out_features=4)
+WORKLOAD = Workload(timesteps=1, layers=(LAYER,))
 
 
 def test_presets_are_listed_and_the_default_is_one() -> None:
@@ -115,6 +119,28 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(RequestError, match=message):
         load_chip(path)
+
+
+def test_files_may_inherit_files_but_not_in_a_circle(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.toml", tmp_path / "second.toml"
+    first.write_text("inherits = 'rram_32nm'\n[parameters]\ncell_bits = 2")
+    second.write_text("inherits = 'first.toml'\n[parameters]\ncrossbar_rows = 32")
+    chip = load_chip(second)
+    assert (chip.name, chip.number("cell_bits"), chip.number("crossbar_rows")) == ("second", 2, 32)
+    first.write_text("inherits = 'second.toml'")
+    with pytest.raises(RequestError, match="inherits: got .*second.toml'"):
+        load_chip(second)
+
+
+def test_a_survey_of_adcs_is_another_preset() -> None:
+    ours, survey = (estimate(WORKLOAD, name) for name in ("rram_32nm", "rram_adcsurvey_32nm"))
+    # 7 bits at 32 nm: 1049.7 against 134.6 fJ, 3636.6 against 342.1 um2.
+    energies = [cost.energy_components_uj["adc"] for cost in (survey, ours)]
+    assert energies[0] / energies[1] == pytest.approx(1049.7 / 134.6)
+    areas = [cost.area_components_mm2["adc"] for cost in (survey, ours)]
+    assert areas[0] / areas[1] == pytest.approx(3636.6 / 342.1)
+    with pytest.raises(RequestError, match="no value at 45 nm"):
+        load_chip("rram_adcsurvey_32nm", {"technology_nm": 45})
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
