@@ -6,7 +6,7 @@ inference of a workload takes on it, with the breakdown by layer and by componen
 
 from hardware.chip import DEFAULT_CHIP, Chip, Parameter, chip_names, load_chip
 from hardware.cost import Cost, LayerCost
-from hardware.estimator import estimate, lower_bounds, totals
+from hardware.estimator import estimate, is_lossless, lower_bounds, totals
 
 __all__ = [
     "DEFAULT_CHIP",
@@ -16,6 +16,7 @@ __all__ = [
     "Parameter",
     "chip_names",
     "estimate",
+    "is_lossless",
     "load_chip",
     "lower_bounds",
     "totals",

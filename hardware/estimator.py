@@ -76,6 +76,16 @@ def lower_bounds(
     return {name: found[name] for name in _KNOWN_WITHOUT_RATES}
 
 
+def is_lossless(chip: Chip | str = DEFAULT_CHIP) -> bool:
+    """Whether the chip computes exactly what the network does, as far as its model knows.
+
+    False where more rows are read at once than the ADCs can tell apart: accuracy then has to be
+    measured on the chip.
+    """
+    resolved = resolve_chip(chip, None)
+    return MODELS[resolved.model].is_lossless(resolved)
+
+
 def resolve_chip(chip: Chip | str, overrides: Mapping[str, Any] | None) -> Chip:
     """Return `chip` itself, or load it by name; overrides go with a name."""
     if not isinstance(chip, Chip):

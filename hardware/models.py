@@ -27,16 +27,21 @@ class Model:
         reference: The preset whose parameters every chip of this model has.
         check: Raises a RequestError where parameters do not go together.
         breakdown: Costs packed workloads on a chip.
+        is_lossless: Whether the chip computes exactly what the network does, as far as the model
+            knows: False where its ADCs cannot tell all sums apart.
     """
 
     reference: str
     check: Callable[[Chip], None]
     breakdown: Callable[[LayerArrays, Chip], Breakdown]
+    is_lossless: Callable[[Chip], bool]
 
 
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
-        "crossbar": Model("rram_32nm", crossbar.check, crossbar.breakdown),
-        "spikesim": Model("spikesim_65nm", spikesim.check, spikesim.breakdown),
+        "crossbar": Model("rram_32nm", crossbar.check, crossbar.breakdown, crossbar.is_lossless),
+        "spikesim": Model(
+            "spikesim_65nm", spikesim.check, spikesim.breakdown, spikesim.is_lossless
+        ),
     }
 )

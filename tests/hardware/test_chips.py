@@ -8,7 +8,7 @@ import pytest
 
 from genomes.errors import RequestError
 from genomes.workload import LinearLayer, Workload
-from hardware import DEFAULT_CHIP, chip_names, estimate, load_chip
+from hardware import DEFAULT_CHIP, chip_names, estimate, is_lossless, load_chip
 
 LAYER = LinearLayer(name="out", kind="linear", in_features=10, out_features=4)
 WORKLOAD = Workload(timesteps=1, layers=(LAYER,))
@@ -70,6 +70,13 @@ def test_the_node_chooses_the_tables() -> None:
 def test_a_wrong_override_is_named(key: str, value: Any, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         load_chip("rram_32nm", {key: value})
+
+
+def test_only_reading_too_many_rows_at_once_loses_something() -> None:
+    assert is_lossless("rram_32nm")
+    assert is_lossless("spikesim_65nm")
+    assert is_lossless(load_chip("rram_32nm", {"adc_levels": 8}))
+    assert not is_lossless(load_chip("rram_32nm", {"adc_levels": 8, "rows_per_read": 64}))
 
 
 def test_too_few_levels_for_one_row_are_refused() -> None:
