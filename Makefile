@@ -12,8 +12,10 @@ STAMP := $(VENV)/.evo-snn-installed
 evolve: $(STAMP)
 	$(BIN)/evo-snn evolve runs/digits.toml --out runs/out/digits-$$(date +%Y%m%d-%H%M%S)
 
+# The whole suite, and the notebooks from their first cell to their last.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--nbmake tests analysis/notebooks
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -20,7 +20,6 @@ def test_defaults_are_the_documented_ones():
     assert (config.search.algorithm, config.search.seed) == ("nsga2", 0)
     assert (config.search.population, config.search.generations) == (24, 10)
     assert (config.training.steps, config.training.batch_size) == (60, 64)
-    assert config.training.learning_rate == 5e-3
     assert config.inheritance.strategy == "parents"
     assert config.hardware.chip == DEFAULT_CHIP
     assert config.hardware.overrides == {}
