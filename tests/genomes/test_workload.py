@@ -108,8 +108,10 @@ layers = st.one_of(
         st.integers(1, 3),
     ),
     st.builds(
-        lambda a, b, rate, static: LINEAR
-        | {"in_features": a, "out_features": b, "output_rate": rate, "static_input": static},
+        lambda a, b, rate, static: (
+            LINEAR
+            | {"in_features": a, "out_features": b, "output_rate": rate, "static_input": static}
+        ),
         st.integers(1, 999),
         st.integers(1, 999),
         rates,
