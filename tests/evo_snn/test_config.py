@@ -233,7 +233,7 @@ def test_the_resolved_configuration_reads_back_equal(document):
     again = load_config(tomllib.loads(text))
 
     assert isinstance(again, Config)
-    assert again == config
+    assert again == config == load_config(config)
     assert again.hardware.overrides == config.hardware.overrides
     assert to_toml(again) == text
 
