@@ -99,7 +99,7 @@ class TrainingSection(_Section):
 
     steps: Count = 60
     batch_size: Count = 64
-    learning_rate: Annotated[Real, Field(gt=0)] = 5e-3
+    learning_rate: Annotated[Real, Field(gt=0)] = 1e-2
     weight_decay: Annotated[Real, Field(ge=0)] = 0.0
     evaluations: Count = 3
     device: str = Field(default="cpu", min_length=1)
@@ -288,7 +288,8 @@ def parse_value(text: str, *, field: str) -> Any:
 
 def to_toml(config: Config) -> str:
     """The whole resolved configuration as TOML; `load_config` reads it back equal."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    # Not pydantic's JSON mode, which has no infinity for the options of a space.
+    return tomli_w.dumps(_as_toml(config.model_dump(exclude_none=True)))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -309,6 +310,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return value
+
+
+def _as_toml(value: Any) -> Any:
+    """The same with paths as text."""
+    if isinstance(value, Mapping):
+        return {key: _as_toml(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_toml(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _with_override(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evo_snn.config import Bounds, Config, load_config, parse_set, to_toml, usable_cores
@@ -226,6 +226,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents)
+@example({**MINIMAL, "space": {"a": float("inf"), "b": [-0.0, {"c": True}]}})
 def test_the_resolved_configuration_reads_back_equal(document):
     config = load_config(document)
 
