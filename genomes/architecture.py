@@ -208,7 +208,7 @@ class Architecture:
 
 def bits_of(peak: int) -> int:
     """Width of an unsigned number that reaches ``peak``."""
-    return peak.bit_length()
+    return int(peak).bit_length()
 
 
 def accumulator_bits(layer: Layer, time_steps: int) -> int:
@@ -219,7 +219,7 @@ def accumulator_bits(layer: Layer, time_steps: int) -> int:
     """
     fan_in = layer.weights // layer.out_channels
     largest = fan_in * (2 ** (layer.weight_bits - 1) - 1) * (2**layer.input_bits - 1) * time_steps
-    return 1 + largest.bit_length()
+    return 1 + int(largest).bit_length()
 
 
 def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:

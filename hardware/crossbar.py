@@ -78,7 +78,7 @@ def _own_areas(parts: Inventory) -> dict[str, Floats]:
     """Area in m2 of the parts that belong to one layer, by component, (n, L)."""
     units, logic, chip = parts.units, parts.logic, parts.chip
     density = chip.number("layout_density")
-    neuron = chip.number("neuron_area_um2") * UM2 * parts.layers.state_bits
+    neuron = _neuron_bits(parts, chip.number("neuron_area_um2") * UM2, logic.adder_area)
     pool = np.where(
         parts.layers.average_pool > 0,
         logic.accumulator_area(parts.sum_bits, parts.sum_bits),
@@ -125,19 +125,24 @@ def _accumulator_bits(parts: Inventory, adder: float, register: float) -> Floats
     )
 
 
+def _neuron_bits(parts: Inventory, neuron: float, adder: float) -> Floats:
+    """State bits of a neuron, each times the unit cost of its update and of its leak, (n, L)."""
+    return parts.layers.state_bits * (neuron + parts.chip.number("leak_adders") * adder)
+
+
 def _energies(parts: Inventory, side: Floats) -> dict[str, Floats]:
     """Dynamic energy of one inference in J by component, (n, L); `side` is the chip's, in m."""
     layers, logic = parts.layers, parts.logic
     updates = layers.present * layers.timesteps * layers.neurons * (layers.state_bits > 0)
     has_state = layers.timesteps > 1
-    neuron = parts.chip.number("neuron_energy_fj") * FJ
+    neuron = _neuron_bits(parts, parts.chip.number("neuron_energy_fj") * FJ, logic.adder_energy)
     state_access = has_state * (logic.sram_read + logic.sram_write)
     operations = layers.weights * layers.positions * parts.mapping.passes
     digital = layers.digital * operations * layers.weight_bits * logic.sram_read
     digital_sums = layers.digital * operations * layers.input_rate
     return _read_energies(parts) | {
         "accumulation": _accumulation_energy(parts),
-        "neuron": updates * layers.state_bits * neuron,
+        "neuron": updates * neuron,
         "membrane": updates * layers.state_bits * (state_access + 2 * logic.sram_read),
         "buffer": _buffer_energy(parts),
         "interconnect": _wire_energy(parts, side),
@@ -253,7 +258,8 @@ def _leakage_power(parts: Inventory, side: Floats) -> Floats:
     logic, chip = parts.logic, parts.chip
     bits = parts.state_bits + parts.constant_bits + parts.buffer_bits
     weights = parts.layers.digital * parts.layers.weights * parts.layers.weight_bits
-    neurons = parts.neuron_units * parts.layers.state_bits * (chip.number("neuron_leakage_nw") * NW)
+    neuron_leakage = chip.number("neuron_leakage_nw") * NW
+    neurons = parts.neuron_units * _neuron_bits(parts, neuron_leakage, logic.adder_leakage)
     macs = parts.macs * logic.accumulator_leakage(parts.sum_bits, parts.sum_bits)
     accumulators = _accumulator_bits(parts, logic.adder_leakage, logic.register_leakage)
     wires = parts.tiles * 2 * _tile_side(parts) + 2 * side

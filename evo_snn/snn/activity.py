@@ -17,18 +17,18 @@ class Activity:
     """An observer of ``Network.forward`` that adds up what each layer reads and fires."""
 
     def __init__(self) -> None:
-        self._set_bits: dict[str, float] = {}
+        self._set_bits: dict[str, int] = {}
         self._bits: dict[str, int] = {}
-        self._spikes: dict[str, float] = {}
+        self._spikes: dict[str, int] = {}
         self._neurons: dict[str, int] = {}
 
     def __call__(self, layer: Layer, source: Tensor, spikes: Tensor | None) -> None:
         """Count one batch of a layer's input (N, …) and spikes (N, …)."""
         name = layer.name
-        self._set_bits[name] = self._set_bits.get(name, 0.0) + set_bits(layer, source)
+        self._set_bits[name] = self._set_bits.get(name, 0) + set_bits(layer, source)
         self._bits[name] = self._bits.get(name, 0) + layer.input_bits * source.numel()
         if spikes is not None:
-            self._spikes[name] = self._spikes.get(name, 0.0) + float(spikes.sum())
+            self._spikes[name] = self._spikes.get(name, 0) + ones(spikes)
             self._neurons[name] = self._neurons.get(name, 0) + spikes.numel()
 
     def rates(self) -> dict[str, tuple[float, float]]:
@@ -42,10 +42,15 @@ class Activity:
         }
 
 
-def set_bits(layer: Layer, source: Tensor) -> float:
+def set_bits(layer: Layer, source: Tensor) -> int:
     """Number of ones in the binary form of everything that a layer reads, (N, *in_shape)."""
     if layer.input_bits == 1:
-        return float(source.sum())
+        return ones(source)
     largest = 2**layer.input_bits - 1
     codes = (source * largest if layer.source == INPUT else source).round().int()
-    return float(sum(int((codes >> bit & 1).sum()) for bit in range(layer.input_bits)))
+    return sum(int((codes >> bit & 1).sum()) for bit in range(layer.input_bits))
+
+
+def ones(spikes: Tensor) -> int:
+    """Number of ones among spikes (N, …), 0 or 1; exact, which a float32 sum of all is not."""
+    return int(spikes.flatten(1).sum(1).long().sum())

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
 
-from evo_snn.snn.quantization import quantized_weight, weight_levels
-from genomes.architecture import Layer
+from evo_snn.snn.quantization import by_channel, quantized_weight, weight_levels
+from genomes.architecture import INPUT, Layer
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -27,9 +27,9 @@ def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
     return convolution(source, weight, stride=layer.stride, padding=layer.padding)
 
 
-def by_channel(values: Tensor, ndim: int) -> Tensor:
-    """Values (channels,) shaped to broadcast over (N, channels, …) of ``ndim`` dimensions."""
-    return values.view(1, -1, *[1] * (ndim - 2))
+def input_codes(layer: Layer) -> int:
+    """How many units make 1.0 in what a layer reads: the analog input is n / (2^bits - 1)."""
+    return 2**layer.input_bits - 1 if layer.source == INPUT else 1
 
 
 class TrainableLayer(nn.Module):
@@ -80,6 +80,18 @@ class TrainableLayer(nn.Module):
             eps=VARIANCE_FLOOR,
         )
 
+    @torch.no_grad()
+    def unit(self) -> Tensor:
+        """(out,) > 0: what one unit of the integer product will be worth once deployed."""
+        readout = self.layer.neuron is None
+        _, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=not readout)
+        scale = scale.flatten() if readout else scale.flatten() * self.gain().abs()
+        return scale.expand(self.layer.out_channels) / input_codes(self.layer)
+
+    def gain(self) -> Tensor:
+        """(out,): the factor a of batch normalisation in evaluation, which is a·y + b."""
+        return self.scale / (self.variance + VARIANCE_FLOOR).sqrt()
+
     def reset_statistics(self) -> None:
         """Forget the running statistics; the next training batches are averaged plainly."""
         self.batches_seen = 0
@@ -93,7 +105,7 @@ class DeployedLayer(nn.Module):
 
     Attributes:
         levels: ``layer.weight_shape`` int8, at most 2^weight_bits different values.
-        scale: (out,), > 0: what one unit of the integer product is worth. A read-out has the same
+        scale: (out,), > 0: what one unit of the integer weights is worth. A read-out has the same
             scale for all its channels, so that the largest sum needs no multiplication.
         bias: (out,), added in every time step.
     """
@@ -108,6 +120,10 @@ class DeployedLayer(nn.Module):
         self.register_buffer("levels", levels.to(torch.int8))
         self.register_buffer("scale", scale)
         self.register_buffer("bias", bias)
+
+    def unit(self) -> Tensor:
+        """(out,) > 0: what one unit of the integer product is worth."""
+        return self.scale / input_codes(self.layer)
 
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *out_shape)."""
@@ -125,15 +141,10 @@ def folded(trained: TrainableLayer) -> DeployedLayer:
     layer = trained.layer
     readout = layer.neuron is None
     levels, scale = weight_levels(trained.weight, layer.weight_bits, per_channel=not readout)
+    scale = scale.flatten().expand(layer.out_channels)
     if readout:
-        return DeployedLayer(
-            layer, levels, scale.flatten().expand(layer.out_channels).clone(), trained.shift.clone()
-        )
-    gain = trained.scale / (trained.variance + VARIANCE_FLOOR).sqrt()
+        return DeployedLayer(layer, levels, scale.clone(), trained.shift.clone())
+    gain = trained.gain()
     sign = torch.where(gain < 0, -1.0, 1.0).to(gain.dtype).view(-1, *[1] * (levels.ndim - 1))
-    return DeployedLayer(
-        layer,
-        levels * sign,
-        (scale.flatten() * gain.abs()),
-        trained.shift - gain * trained.mean,
-    )
+    bias = trained.shift - gain * trained.mean
+    return DeployedLayer(layer, levels * sign, scale * gain.abs(), bias)

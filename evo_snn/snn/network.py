@@ -55,23 +55,25 @@ class Network(nn.Module):
         scores = x.new_zeros(batch, self.architecture.classes)
         for layer in self.architecture.layers:
             source = maps[layer.source]
-            values = self.layers[slot(layer.name)](source)
+            module = cast(TrainableLayer | DeployedLayer, self.layers[slot(layer.name)])
+            values = module(source)
             spikes: Tensor | None = None
             if layer.neuron is None:
                 scores = scores + values.unflatten(0, (-1, batch)).mean(0)
             else:
-                spikes = self._fire(layer, values, batch)
+                spikes = self._fire(layer, values, module.unit(), batch)
                 maps[layer.name] = stored_map(layer, spikes, maps)
             if observe:
                 observe(layer, source, spikes)
         return scores
 
-    def _fire(self, layer: Layer, values: Tensor, batch: int) -> Tensor:
+    def _fire(self, layer: Layer, values: Tensor, unit: Tensor, batch: int) -> Tensor:
         """Spikes (T x batch, *neuron_shape) of a layer's membrane input."""
         if layer.pool_kind == "average" and max(layer.pool) > 1:
             values = _AVERAGE[len(layer.pool)](values, layer.pool)
         neuron = self.neurons[slot(layer.name)]
-        return neuron(values.unflatten(0, (-1, batch)), self.architecture.time_steps).flatten(0, 1)
+        current = values.unflatten(0, (-1, batch))
+        return neuron(current, self.architecture.time_steps, unit).flatten(0, 1)
 
 
 class TrainableNetwork(Network):

@@ -13,7 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from evo_snn.snn.quantization import LEAK_STEPS, quantized_leak, quantized_state
+from evo_snn.snn.quantization import (
+    LEAK_STEPS,
+    by_channel,
+    quantized_leak,
+    quantized_state,
+    state_step,
+)
 from genomes.architecture import Neuron
 
 with warnings.catch_warnings():
@@ -84,26 +90,26 @@ class SpikingNeuron(nn.Module):
         if self.leak is not None:
             self.leak.clamp_(1 / LEAK_STEPS, 1.0)
 
-    def forward(self, current: Tensor, time_steps: int) -> Tensor:
-        """Spikes (T, batch, …) of an input current, 0 or 1, starting from rest.
+    def forward(self, current: Tensor, time_steps: int, unit: Tensor) -> Tensor:
+        """Spikes (T, batch, channels, …) of an input current, 0 or 1, starting from rest.
 
         Args:
-            current: (T, batch, …), or (1, batch, …) where it is the same in every time step.
+            current: (T, batch, channels, …), or (1, batch, channels, …) where it is the same in
+                every time step.
             time_steps: T.
+            unit: (channels,), what one unit of the integer product is worth in the current.
         """
         step, state_type = _STEPS[self.kind]
         parameters = self._norse_parameters()
+        state_unit = by_channel(state_step(self.threshold, self.state_bits, unit), current[0].ndim)
         rest = torch.zeros_like(current[0])
         state = state_type(*[rest] * len(state_type._fields))
         spikes = []
         for t in range(time_steps):
             fired, state = step(current[t % current.shape[0]], state, parameters, 1.0)
-            state = state_type(*(self._stored(variable) for variable in state))
+            state = state_type(*(quantized_state(x, state_unit, self.state_bits) for x in state))
             spikes.append(fired)
         return torch.stack(spikes)
-
-    def _stored(self, state: Tensor) -> Tensor:
-        return quantized_state(state, self.threshold, self.state_bits)
 
     def _norse_parameters(self) -> LIFBoxParameters | LIFParameters | IAFParameters:
         """Norse's parameters for a time step of length 1, in which 1/tau is the leak."""

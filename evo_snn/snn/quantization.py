@@ -24,7 +24,7 @@ LEAK_STEPS = 16
 """A deployed leak is a multiple of 1/16: a multiplication by it is four shifts and adds."""
 
 STATE_RANGE = 16
-"""A neuron's state saturates at ±16 thresholds, a power of two, so that scaling it is a shift."""
+"""A neuron's state saturates at about ±16 thresholds (``state_step``)."""
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -44,6 +44,11 @@ def straight_through(value: Tensor, quantized: Tensor) -> Tensor:
     return _StraightThrough.apply(value, quantized)
 
 
+def by_channel(values: Tensor, ndim: int) -> Tensor:
+    """Values (channels,) shaped to broadcast over (N, channels, …) of ``ndim`` dimensions."""
+    return values.view(1, -1, *[1] * (ndim - 2))
+
+
 def weight_levels(weight: Tensor, bits: int, *, per_channel: bool = True) -> tuple[Tensor, Tensor]:
     """Integer levels and scales of a weight.
 
@@ -57,7 +62,7 @@ def weight_levels(weight: Tensor, bits: int, *, per_channel: bool = True) -> tup
     """
     dims = tuple(range(1, weight.ndim)) if per_channel else tuple(range(weight.ndim))
     rms = weight.detach().square().mean(dim=dims, keepdim=True).sqrt()
-    scale = NORMAL_STEP[bits] * rms.clamp_min(torch.finfo(weight.dtype).tiny)
+    scale = (NORMAL_STEP[bits] * rms).clamp_min(torch.finfo(weight.dtype).tiny)
     largest = 2 ** (bits - 1) - 1
     return (weight.detach() / scale).round().clamp(-largest, largest), scale
 
@@ -79,19 +84,38 @@ def quantized_leak(leak: Tensor) -> Tensor:
     return straight_through(leak, (leak.detach() * LEAK_STEPS).round().clamp(1, LEAK_STEPS) / 16)
 
 
-def quantized_state(state: Tensor, threshold: Tensor, bits: int) -> Tensor:
+def state_step(threshold: Tensor, bits: int, unit: Tensor) -> Tensor:
+    """What the lowest bit of a stored state is worth, by channel.
+
+    A chip adds integer products to an integer state, so the step is a power of two times what one
+    unit of the integer product is worth: the sum needs a shift and no multiplication, and the
+    channel's threshold and bias are stored in the same units.
+
+    Args:
+        threshold: scalar > 0.
+        bits: width of the signed number that is stored.
+        unit: (channels,) > 0, what one unit of the integer product is worth.
+
+    Returns:
+        (channels,): the state saturates at ``STATE_RANGE`` thresholds, within a factor sqrt(2).
+    """
+    nominal = threshold.detach() * (STATE_RANGE / 2 ** (bits - 1))
+    known = unit.detach().clamp_min(torch.finfo(unit.dtype).tiny)
+    return known * torch.exp2(torch.log2(nominal / known).round())
+
+
+def quantized_state(state: Tensor, step: Tensor, bits: int) -> Tensor:
     """A neuron state as the chip stores it between time steps.
 
     Args:
         state: any shape.
-        threshold: scalar > 0; the state saturates at ±``STATE_RANGE`` thresholds.
+        step: > 0, broadcast over the state: what the lowest bit is worth.
         bits: width of the signed number that is stored.
 
     Returns:
         The rounded state; the gradient is passed where it did not saturate.
     """
     half = 2 ** (bits - 1)
-    step = threshold.detach() * (STATE_RANGE / half)
     levels = (state.detach() / step).round()
     inside = (levels >= -half) & (levels <= half - 1)
     return straight_through(state * inside, levels.clamp(-half, half - 1) * step)

@@ -36,7 +36,7 @@ AREA_UM2 = {
     # 8 ADCs with both accumulators; 10 rows with a full adder for the count of the inputs.
     "accumulation": 8 * (8 * 2.942 + 9 * 2.8 + 9 * 2.942 + 9 * 2.8) + 10 * 2.942,
     # One unit serves the 4 outputs; 12 bits.
-    "neuron": 12 * 9.225,
+    "neuron": 12 * (9.225 + 3 * 2.942),
     # 4 neurons of 12 bits; threshold and bias of 4 channels, 12 bits each.
     "membrane": (48 + 96) * 0.3366,
     # 10 input bits.
@@ -55,7 +55,7 @@ ENERGY_FJ = {
     "adc": 2 * 8 * 134.6,
     "accumulation": 2 * (8 * SHIFT_ADD_FJ + 4 * OFFSET_FJ + 10 * 2.021),
     # 4 neurons in 2 steps, 12 bits.
-    "neuron": 8 * 12 * 4.041,
+    "neuron": 8 * 12 * (4.041 + 3 * 2.021),
     # State read and written; threshold and bias read.
     "membrane": 8 * 12 * (0.2686 + 2.646 + 2 * 0.2686),
     "buffer": 2 * 10 * (2.646 + 0.2686),
@@ -79,7 +79,7 @@ LATENCY_NS = {
 LEAKAGE_NW = (
     4 * 128 * 0.05767
     + (48 + 96 + 10) * 0.001735
-    + 12 * 0.5565
+    + 12 * (0.5565 + 3 * 0.2231)
     + 8 * ((8 + 9) * 0.2231 + (9 + 9) * 0.05767)
     + 10 * 0.2231
     + 64 * 1.719 * (2 * TILE_UM + 2 * CHIP_UM) * 1e-3
