@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from evo_snn.variation import (
     TrackedMating,
     first_genomes,
 )
-from genomes.errors import unknown_name
+from genomes.errors import RequestError, unknown_name
 from genomes.space import SearchSpace
 
 Affordable = Callable[[Genomes], NDArray[np.bool_]]
@@ -182,6 +183,13 @@ def _sms_emoa(**settings: Any) -> Any:
 
 
 def _age_moea(**settings: Any) -> Any:
+    if find_spec("numba") is None:
+        raise RequestError(
+            "search.algorithm",
+            "age-moea",
+            "another algorithm while Numba is missing",
+            "pip install 'evo_snn[numba]'",
+        )
     from pymoo.algorithms.moo.age import AGEMOEA
 
     return AGEMOEA(**settings)

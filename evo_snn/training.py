@@ -201,6 +201,7 @@ def train(
     if epochs < 1:
         raise RequestError("--epochs", epochs, "1 or more")
     candidates = [run.candidate(key) for key in keys]
+    torch.set_num_threads(1)  # one and two threads give different bits
     device = str(checked_device(run.config.training.device))
     data = dataset(run.config.data)
     seed = run.config.search.seed if seed is None else seed

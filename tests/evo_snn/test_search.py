@@ -1,0 +1,274 @@
+"""The search end to end, on real digits with a tiny budget."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evo_snn
+from evo_snn.objectives import BUILT_IN
+from evo_snn.run import Run
+from evo_snn.search import NothingFeasible, SearchFailedError, evolve
+from genomes.errors import RequestError
+
+TINY: Mapping[str, Any] = {
+    "data": {"name": "digits"},
+    "search": {"space": "plain", "population": 6, "generations": 3, "seed": 1},
+    "space": {"max_stages": 2, "max_blocks": 2, "widths": [4, 8], "time_steps": [2, 3]},
+    "training": {"steps": 6, "batch_size": 32, "evaluations": 2},
+    "workers": {"jobs": 1, "backend": "sequential"},
+}
+
+
+def search(folder: Path, **overrides: Any) -> Run:
+    keys = {name.replace("__", "."): value for name, value in overrides.items()}
+    return evolve(TINY, folder, overrides=keys)
+
+
+def comparable(run: Run) -> pd.DataFrame:
+    return run.candidates().sort_values("key").reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return search(tmp_path_factory.mktemp("search") / "run")
+
+
+def test_every_candidate_is_new_trained_and_measured(run: Run) -> None:
+    table = run.candidates()
+    assert len(table) == 18
+    assert table["key"].is_unique
+    assert (table["state"] == "ok").all()
+    assert np.isfinite(table[list(BUILT_IN)].to_numpy()).all()
+    stored = [run.candidate(key) for key in table["key"]]
+    assert all(candidate.trained and candidate.training_steps == 6 for candidate in stored)
+
+
+def test_parents_are_of_earlier_generations(run: Run) -> None:
+    table = run.candidates().set_index("key")
+    founders = table[table["generation"] == 0]
+    assert not any(founders["parents"])
+    for _, child in table[table["generation"] > 0].iterrows():
+        assert child["parents"]
+        for parent in child["parents"]:
+            assert table.loc[parent, "generation"] < child["generation"]
+
+
+def test_the_front_is_over_everything_evaluated(run: Run) -> None:
+    table, front = run.candidates(), run.front()
+    names = [objective.name for objective in run.objectives]
+    signs = np.array([-1 if objective.maximise else 1 for objective in run.objectives])
+    values = table[names].to_numpy() * signs
+    beaten = [any((other <= row).all() and (other < row).any() for other in values) for row in values]
+    assert set(front["key"]) == set(table["key"][~np.array(beaten)])
+
+
+def test_the_stored_cost_is_that_of_the_measured_spike_rates(run: Run) -> None:
+    key = run.front()["key"].iloc[0]
+    candidate = run.candidate(key)
+    assert run.cost(key).energy_uj == candidate.metrics["energy_uj"]
+    assert candidate.workload is not None
+    rates = [layer["output_rate"] for layer in candidate.workload["layers"]]
+    assert rates[-1] == 0.0  # the read-out does not fire
+    assert any(rate not in (0.0, 0.15) for rate in rates[:-1])
+
+
+def test_weights_of_the_front_are_kept_and_others_are_not(run: Run) -> None:
+    files = {path.stem for path in (run.folder / "weights").glob("*.safetensors")}
+    assert set(run.front()["key"]) <= files
+    assert len(files) < len(run.candidates())
+
+
+def test_hypervolume_grows_within_a_box_that_no_seed_changes(run: Run, tmp_path: Path) -> None:
+    volumes = run.generations()["hypervolume"].to_numpy()
+    assert (np.diff(volumes) >= 0).all()
+    assert 0 < volumes[-1] < 1
+    other = search(tmp_path / "other", search__seed=2, search__generations=1)
+    assert other.hypervolume_box == run.hypervolume_box
+    assert set(other.candidates()["key"]) != set(run.candidates().query("generation == 0")["key"])
+
+
+@pytest.mark.parametrize("workers", [(2, "loky"), (2, "threading"), (3, "loky")])
+def test_any_number_of_workers_gives_the_same_bits(
+    run: Run, tmp_path: Path, workers: tuple[int, str]
+) -> None:
+    jobs, backend = workers
+    again = search(tmp_path / "again", workers__jobs=jobs, workers__backend=backend)
+    pd.testing.assert_frame_equal(comparable(again), comparable(run), check_exact=True)
+    assert again.generations()["hypervolume"].tolist() == run.generations()["hypervolume"].tolist()
+
+
+@pytest.mark.parametrize("strategy", ["none", "shared"])
+def test_inheritance_strategies_differ_after_the_founders_and_repeat(
+    run: Run, tmp_path: Path, strategy: str
+) -> None:
+    first = search(tmp_path / "first", inheritance__strategy=strategy)
+    second = search(tmp_path / "second", inheritance__strategy=strategy)
+    pd.testing.assert_frame_equal(first.candidates(), second.candidates(), check_exact=True)
+    founders = run.candidates().query("generation == 0")
+    pd.testing.assert_frame_equal(
+        first.candidates().query("generation == 0"), founders, check_exact=True
+    )
+    assert first.candidates()["accuracy"].tolist() != run.candidates()["accuracy"].tolist()
+
+
+def test_a_child_starts_from_its_parents_weights(run: Run, tmp_path: Path) -> None:
+    without = search(tmp_path / "none", inheritance__strategy="none").candidates()
+    both = run.candidates().merge(without, on="key", suffixes=("_with", "_without"))
+    children = both[both["generation_with"] > 0]
+    assert (children["accuracy_with"] > children["accuracy_without"]).mean() > 0.5
+
+
+@pytest.mark.parametrize("algorithm", ["nsga3", "sms-emoa", "age-moea", "spea2", "random"])
+def test_other_algorithms_search_by_name(tmp_path: Path, algorithm: str) -> None:
+    found = search(tmp_path / "run", search__algorithm=algorithm, training__steps=2)
+    assert len(found.candidates()) == 18
+    assert not found.front().empty
+
+
+BUDGETS = {"parameters": 3000, "area_mm2": 0.1, "latency_ms": 0.1, "energy_uj": 0.02}
+
+
+def test_nothing_over_a_known_budget_is_trained_and_the_front_meets_all(tmp_path: Path) -> None:
+    found = search(tmp_path / "run", constraints=BUDGETS, search__population=12)
+    table, front = found.candidates(), found.front()
+    for name in ("parameters", "area_mm2", "latency_ms"):
+        over = table[table[name] > BUDGETS[name]]
+        assert (over["state"] == "infeasible").all()
+        assert not any(found.candidate(key).trained for key in over["key"])
+        assert over["accuracy"].isna().all()
+    for name, bound in BUDGETS.items():
+        assert (front[name] <= bound).all()
+    assert (table["state"] == "ok").any()
+
+
+def test_without_room_within_the_budget_the_search_goes_on_with_others(tmp_path: Path) -> None:
+    with pytest.raises(NothingFeasible) as caught:
+        search(tmp_path / "run", constraints={"parameters": 10})
+    table = caught.value.run.candidates()
+    assert (table["state"] == "infeasible").all()
+    assert not list((caught.value.run.folder / "weights").glob("*.safetensors"))
+    assert len(table) == 18
+
+
+def test_an_energy_budget_below_the_silent_energy_trains_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NothingFeasible) as caught:
+        search(tmp_path / "run", constraints={"energy_uj": 1e-9})
+    run = caught.value.run
+    assert not any(run.candidate(key).trained for key in run.candidates()["key"])
+
+
+def test_a_constraint_known_after_training_is_judged_after_training(tmp_path: Path) -> None:
+    with pytest.raises(NothingFeasible) as caught:
+        search(tmp_path / "run", constraints={"accuracy": 1.0}, search__generations=1)
+    table = caught.value.run.candidates()
+    assert (table["state"] == "infeasible").all()
+    assert table["accuracy"].notna().all()
+
+
+PLUGIN = '''
+import evo_snn
+
+@evo_snn.objective(unit="neurons", maximise=False)
+def silent_neurons(candidate):
+    """Neurons times the share of steps in which they are silent."""
+    layers = candidate.workload.layers
+    return sum(layer.neurons * (1 - layer.output_rate) for layer in layers)
+
+@evo_snn.objective(unit="", maximise=True)
+def picky(candidate):
+    """Works for one in a few."""
+    if candidate.architecture.time_steps == 2:
+        raise RuntimeError("two steps are too few for me")
+    return float(candidate.cost.utilisation)
+
+@evo_snn.objective(maximise=True)
+def nothing(candidate):
+    return float("nan")
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+def test_a_users_objective_is_minimised_in_workers(tmp_path: Path, plugin: Path) -> None:
+    found = search(
+        tmp_path / "run",
+        objectives={"names": ["accuracy", "silent_neurons"], "plugins": [str(plugin)]},
+        workers={"jobs": 2, "backend": "loky"},
+    )
+    record = found.objectives[1]
+    assert (record.name, record.unit, record.maximise) == ("silent_neurons", "neurons", False)
+    front = found.front()
+    assert front["silent_neurons"].is_monotonic_decreasing  # as accuracy falls
+    assert "silent_neurons" in found.hypervolume_box
+
+
+def test_a_failing_objective_costs_its_candidates_alone(tmp_path: Path, plugin: Path) -> None:
+    found = search(
+        tmp_path / "run",
+        objectives={"names": ["accuracy", "picky"], "plugins": [str(plugin)]},
+    )
+    table = found.candidates()
+    failed = table[table["state"] == "failed"]
+    assert 0 < len(failed) < len(table)
+    assert not set(failed["key"]) & set(found.front()["key"])
+    traceback = found.candidate(failed["key"].iloc[0]).failure
+    assert traceback is not None
+    assert "two steps are too few for me" in traceback
+
+
+def test_a_generation_in_which_all_fail_stops_the_search(tmp_path: Path, plugin: Path) -> None:
+    with pytest.raises(SearchFailedError, match="nothing.*finite"):
+        search(
+            tmp_path / "run",
+            objectives={"names": ["accuracy", "nothing"], "plugins": [str(plugin)]},
+        )
+    assert len(evo_snn.open_run(tmp_path / "run").candidates()) == 6
+
+
+def test_a_tiny_space_is_exhausted_without_a_fault(tmp_path: Path) -> None:
+    space = {
+        "max_stages": 1, "max_blocks": 1, "widths": [4], "kernels": [3], "pools": ["none", "max"],
+        "neurons": ["iaf"], "thresholds": [0.5], "weight_bits": [4, 5], "time_steps": [2],
+    }  # fmt: skip
+    found = search(tmp_path / "run", space=space, search__generations=9)
+    assert len(found.candidates()) == 8  # pool, weight bits of the block, of the read-out
+
+
+def test_a_folder_with_a_run_is_left_alone(run: Run) -> None:
+    before = sorted(path.name for path in run.folder.iterdir())
+    with pytest.raises(RequestError):
+        search(run.folder)
+    assert sorted(path.name for path in run.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field"),
+    [
+        ({"objectives.names": ["acuracy"]}, "objectives.names"),
+        ({"constraints": {"area": 1}}, "constraints"),
+        ({"search.space": "plian"}, "search.space"),
+        ({"space.widhts": [1]}, "space"),
+        ({"hardware.chip": "rram"}, "chip"),
+        ({"training.device": "abacus"}, "training.device"),
+        ({"data": {"name": "npz", "path": "/nowhere.npz"}}, "data.path"),
+        ({"objectives.plugins": ["/nowhere.py"]}, "objectives.plugins"),
+        ({"hypervolume.box": {"accuracy": [0.1, 1.0]}}, "hypervolume.box.accuracy"),
+        ({"hypervolume.box": {"area_mm2": [0.0, 1.0]}}, "hypervolume.box.area_mm2"),
+    ],
+)
+def test_a_wrong_request_is_known_before_anything_is_written(
+    tmp_path: Path, overrides: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        evolve(TINY, tmp_path / "run", overrides=overrides)
+    assert field in caught.value.field
+    assert not (tmp_path / "run").exists()
