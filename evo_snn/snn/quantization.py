@@ -26,6 +26,9 @@ LEAK_STEPS = 16
 STATE_RANGE = 16
 """A neuron's state saturates at about ±16 thresholds (``state_step``)."""
 
+SMALLEST_UNIT = 2.0**-64
+"""The unit of a product counts as this share of a state step or more: a gain of 0 leaves none."""
+
 
 class _StraightThrough(torch.autograd.Function):
     """Gives the second argument forward, and its gradient to the first."""
@@ -100,7 +103,7 @@ def state_step(threshold: Tensor, bits: int, unit: Tensor) -> Tensor:
         (channels,): the state saturates at ``STATE_RANGE`` thresholds, within a factor sqrt(2).
     """
     nominal = threshold.detach() * (STATE_RANGE / 2 ** (bits - 1))
-    known = unit.detach().clamp_min(torch.finfo(unit.dtype).tiny)
+    known = torch.maximum(unit.detach(), nominal * SMALLEST_UNIT)
     return known * torch.exp2(torch.log2(nominal / known).round())
 
 

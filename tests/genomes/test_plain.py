@@ -80,8 +80,21 @@ def test_the_key_is_equal_where_the_network_is(drawn):
     assert (space.key(one) == space.key(other)) == (space.decode(one) == space.decode(other))
 
 
-@pytest.mark.parametrize("input_shape", [(1, 1, 1), (1, 3, 2), (1, 7, 5), (2, 4)])
-def test_every_canonical_form_is_another_network(input_shape):
+# Two leaks, or iaf: 3. A stage is 1 block, or 2 blocks with two links: 3; times 2 pools where
+# there is still a position to pool.
+@pytest.mark.parametrize(
+    ("input_shape", "networks"),
+    [
+        ((1, 1, 1), 3 * (3 + 3 * 3)),
+        ((1, 1, 9), 3 * (3 + 3 * 3)),  # the smallest size decides
+        ((1, 3, 2), 3 * (6 + 6 * 3)),
+        ((1, 2, 9), 3 * (6 + 6 * 3)),
+        ((1, 9, 3), 3 * (6 + 6 * 3)),
+        ((1, 7, 5), 3 * (6 + 6 * 6)),
+        ((2, 4), 3 * (6 + 6 * 6)),
+    ],
+)
+def test_every_canonical_form_is_another_network(input_shape, networks):
     space = make_space(
         "plain",
         input_shape,
@@ -111,10 +124,7 @@ def test_every_canonical_form_is_another_network(input_shape):
     assert all(len(networks) == 1 for networks in by_form.values())
     assert all(len(forms) == 1 for forms in by_network.values())
     assert all(len(forms) == 1 for forms in by_key.values())
-    # iaf, or lif with two leaks: 3. A stage is 1 block, or 2 blocks with two links: 3; times 2
-    # pools where there is still a position to pool.
-    stages = {(1, 1, 1): 3 + 9, (1, 3, 2): 6 + 6 * 3, (1, 7, 5): 6 + 36, (2, 4): 6 + 36}
-    assert len(by_form) == 3 * stages[input_shape]
+    assert len(by_form) == networks
 
 
 @given(spaces_and_genomes())
@@ -210,6 +220,7 @@ def test_layers_follow_the_genes(drawn):
         assert layer.kernel == (values[f"{layer.name}.kernel"],) * len(size)
         assert layer.weight_bits == values[f"{layer.name}.weight_bits"]
         assert layer.neuron.kind == values["neuron"]
+        assert layer.neuron.leak == (0 if values["neuron"] == "iaf" else values["leak"])
         assert layer.neuron.threshold == values["threshold"]
         assert layer.neuron.state_bits == space.options.state_bits
         assert layer.skips == ((before,) if link != "none" else ())
@@ -222,6 +233,38 @@ def test_layers_follow_the_genes(drawn):
     assert readout.weight_bits == values["readout.weight_bits"]
     assert readout.input_bits == peak.bit_length()
     assert readout.neuron is None
+
+
+@pytest.mark.parametrize(
+    ("links", "peaks", "read"),
+    [
+        (["add", "add", "add"], [1, 2, 3, 4], [1, 2, 2, 3]),
+        (["or", "or", "or"], [1, 1, 1, 1], [1, 1, 1, 1]),
+        (["add", "or", "add"], [1, 2, 2, 3], [1, 2, 2, 2]),
+        (["add", "none", "add"], [1, 2, 1, 2], [1, 2, 1, 2]),
+        (["none", "none", "none"], [1, 1, 1, 1], [1, 1, 1, 1]),
+    ],
+)
+def test_links_widen_what_the_next_layer_reads(links, peaks, read):
+    space = make_space("plain", (1, 5), 3, {"max_stages": 1, "max_blocks": 4, "input_bits": 6})
+    wanted = {"stage1.blocks": 4}
+    wanted |= {f"stage1.block{k}.skip": link for k, link in enumerate(links, start=2)}
+    genome = [
+        gene.choices.index(wanted[gene.name]) if gene.name in wanted else 0 for gene in space.genes
+    ]
+    layers = space.decode(genome).layers
+
+    assert [layer.peak for layer in layers] == [*peaks, 0]
+    assert [layer.input_bits for layer in layers] == [6, *read]
+
+
+def test_a_new_stage_starts_from_spikes_again():
+    space = make_space("plain", (1, 5), 3, {"max_stages": 2, "max_blocks": 2, "skips": ["add"]})
+    layers = space.decode(
+        [int(gene.name in ("stages", "stage1.blocks", "stage2.blocks")) for gene in space.genes]
+    ).layers
+
+    assert [layer.peak for layer in layers] == [1, 2, 1, 2, 0]
 
 
 @given(spaces_and_genomes())

@@ -1,0 +1,38 @@
+"""The random networks on which the other tests stand reach everything that the space offers."""
+
+import torch
+
+
+def test_the_cases_hold_every_neuron_pool_link_width_and_dimension(cases):
+    architectures = [case.architecture for case in cases]
+    layers = [layer for one in architectures for layer in one.layers]
+    spiking = [layer for layer in layers if layer.neuron]
+
+    assert len(cases) >= 30
+    assert {layer.neuron.kind for layer in spiking} == {"lif_box", "lif", "iaf"}
+    assert {layer.kind for layer in spiking} == {"conv1d", "conv2d", "conv3d"}
+    assert {layer.pool_kind for layer in spiking if max(layer.pool) > 1} == {"average", "max"}
+    assert {layer.skip_kind for layer in spiking if layer.skips} == {"or", "add"}
+    assert {layer.weight_bits for layer in layers} == set(range(2, 9))
+    assert {layer.neuron.state_bits for layer in spiking} == {6, 12, 32}
+    assert {layer.input_bits for layer in layers if layer.source == "input"} == {1, 3, 8}
+    assert {1, 2} <= {layer.input_bits for layer in layers if layer.source != "input"}
+    assert max(layer.peak for layer in layers) >= 3
+    assert {one.time_steps for one in architectures} == {1, 2, 3, 5}
+    assert any(len({layer.weight_bits for layer in one.layers}) > 2 for one in architectures)
+
+
+def test_the_cases_fire_and_have_gains_of_both_signs(cases, seen):
+    firing = 0
+    for case in cases:
+        observed = type(seen)()
+        case.trained(case.x, observe=observed)
+        rates = [float(spikes.mean()) for spikes in observed.spikes.values()]
+        firing += 0 < sum(rates) < len(rates)
+        assert (case.trained.trainable_layers()[0].variance != 1).all()
+    gains = torch.cat(
+        [layer.scale for case in cases for layer in case.trained.trainable_layers()[:-1]]
+    )
+
+    assert firing >= 30
+    assert 0.3 < float((gains < 0).double().mean()) < 0.7
