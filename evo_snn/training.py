@@ -40,7 +40,7 @@ MEASURED_AT_ONCE = 256
 FULL_TRAINING_LOOKS = 20
 """How often full training looks at the validation part."""
 
-DEFAULT_EPOCHS = 60
+DEFAULT_EPOCHS = 100
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ def fit(
             if not torch.isfinite(loss):
                 raise TrainingDivergedError(f"the loss is {loss.item()} after {step} steps")
             accuracy, rates = measure(deploy(network), validation)
-            if best is None or accuracy > best.accuracy:
+            # of equal looks the latest: its learning rate was lower
+            if best is None or accuracy >= best.accuracy:
                 tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
                 best = Fitted(accuracy, rates, tensors, steps)
     assert best is not None  # noqa: S101 - the last step is always looked after
@@ -186,7 +187,7 @@ def train(
     Args:
         run: the run.
         keys: keys of its candidates, or prefixes of them.
-        epochs: passes through the training part, 60 by default.
+        epochs: passes through the training part, 100 by default.
         seed: of the initial weights and the order of samples; the run's by default.
 
     Returns:

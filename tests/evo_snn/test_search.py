@@ -62,7 +62,9 @@ def test_the_front_is_over_everything_evaluated(run: Run) -> None:
     names = [objective.name for objective in run.objectives]
     signs = np.array([-1 if objective.maximise else 1 for objective in run.objectives])
     values = table[names].to_numpy() * signs
-    beaten = [any((other <= row).all() and (other < row).any() for other in values) for row in values]
+    beaten = [
+        any((other <= row).all() and (other < row).any() for other in values) for row in values
+    ]
     assert set(front["key"]) == set(table["key"][~np.array(beaten)])
 
 

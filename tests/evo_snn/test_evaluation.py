@@ -1,0 +1,101 @@
+"""One evaluation, and what is known before it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evo_snn.config import DataSection, TrainingSection
+from evo_snn.evaluation import (
+    EvaluationSettings,
+    Outcome,
+    Task,
+    evaluate,
+    known_metrics,
+    measured_metrics,
+)
+from evo_snn.snn.tensors import read_tensors
+from genomes.spaces import make_space
+from hardware import estimate, load_chip
+
+SPACE = make_space("plain", (1, 8, 8), 10, {"max_stages": 2, "widths": [4, 8]})
+SETTINGS = EvaluationSettings(
+    data=DataSection(name="digits"),
+    training=TrainingSection(steps=4, batch_size=32, evaluations=2),
+    chip="rram_32nm",
+    chip_overrides=(("crossbar_rows", 32), ("crossbar_columns", 32)),
+)
+
+
+def task(seed: int = 0, sources: tuple[Path, ...] = ()) -> Task:
+    genome = SPACE.sample(1, np.random.default_rng(seed))[0]
+    return Task(SPACE.key(genome), tuple(genome.tolist()), SPACE.decode(genome), sources, 7)
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    return evaluate(task(), SETTINGS)
+
+
+def test_it_is_a_pure_function_of_the_task(outcome: Outcome) -> None:
+    again = evaluate(task(), SETTINGS)
+    assert outcome.failure is None
+    assert again.metrics == outcome.metrics
+    assert again.weights == outcome.weights
+    other = evaluate(replace(task(), seed=8), SETTINGS)
+    assert other.weights != outcome.weights
+
+
+def test_the_cost_is_on_the_chip_of_the_settings(outcome: Outcome) -> None:
+    assert outcome.workload is not None
+    chip = load_chip("rram_32nm", dict(SETTINGS.chip_overrides))
+    assert outcome.metrics["energy_uj"] == estimate(outcome.workload, chip).energy_uj
+    assert outcome.metrics["energy_uj"] != estimate(outcome.workload).energy_uj
+    assert outcome.training_steps == 4
+
+
+def test_sources_are_inherited(outcome: Outcome, tmp_path: Path) -> None:
+    assert outcome.weights is not None
+    path = tmp_path / "parent.safetensors"
+    path.write_bytes(outcome.weights)
+    child = evaluate(task(sources=(path,)), SETTINGS)
+    assert child.failure is None
+    assert child.metrics != outcome.metrics
+    assert child.metrics["accuracy"] > outcome.metrics["accuracy"]  # four more steps of training
+    tensors = read_tensors(path)
+    assert tensors["readout/weight"].shape == task().architecture.layers[-1].weight_shape
+
+
+def test_whatever_goes_wrong_is_an_outcome(tmp_path: Path) -> None:
+    failed = evaluate(task(sources=(tmp_path / "missing",)), SETTINGS)
+    assert failed.failure is not None
+    assert "missing" in failed.failure
+    assert failed.metrics == {}
+    assert failed.weights is None
+
+
+def test_what_is_known_before_holds_after() -> None:
+    chip = load_chip("rram_32nm")
+    rng = np.random.default_rng(3)
+    architectures = [SPACE.decode(genome) for genome in SPACE.sample(40, rng)]
+    exact, lower = known_metrics(architectures, chip)
+    for architecture, known, bound in zip(architectures, exact, lower, strict=True):
+        rates = {layer.name: tuple(rng.random(2)) for layer in architecture.layers}
+        workload = architecture.workload.with_rates(rates)
+        measured = measured_metrics(architecture, workload, estimate(workload, chip))
+        assert {name: measured[name] for name in known} == known
+        assert all(bound[name] <= measured[name] for name in bound)
+        assert bound["energy_uj"] > 0
+
+
+def test_spikes_are_counted_over_all_neurons_and_steps() -> None:
+    genome = np.zeros(len(SPACE.genes), dtype=int)  # 2 steps, lif_box, one block of 4 channels
+    architecture = SPACE.decode(genome)
+    assert [layer.neurons for layer in architecture.workload.layers] == [4 * 64, 10]
+    workload = architecture.workload.with_rates(
+        {"stage1.block1": (0.5, 0.25), "readout": (0.25, 0.0)}
+    )
+    metrics = measured_metrics(architecture, workload, estimate(workload))
+    assert metrics["spikes_per_inference"] == 0.25 * 256 * 2
+    assert metrics["spike_rate"] == 0.25

@@ -1,0 +1,73 @@
+"""A plan: a configuration with everything looked up, before anything is written."""
+
+import numpy as np
+import pytest
+
+from evo_snn.config import load_config
+from evo_snn.objectives import BUILT_IN, Metric
+from evo_snn.plan import completed_box, make_plan
+
+CONFIG = {
+    "data": {"name": "digits"},
+    "search": {"space": "plain"},
+    "space": {"max_stages": 2, "widths": [4, 8]},
+}
+
+
+def plan_of(**overrides):
+    return make_plan(load_config(CONFIG, {k.replace("__", "."): v for k, v in overrides.items()}))
+
+
+def test_the_box_holds_every_objective_and_depends_on_no_seed():
+    first, second = plan_of(search__seed=1), plan_of(search__seed=2, search__population=50)
+    assert first.box == second.box
+    assert set(first.box) == {"accuracy", "area_mm2", "energy_uj", "latency_ms"}
+    assert first.box["accuracy"] == (1.0, 0.1)
+    best, worst = first.box["area_mm2"]
+    assert 0 < best < worst
+
+
+def test_the_box_contains_the_costs_of_the_space():
+    plan = plan_of()
+    rng = np.random.default_rng(99)
+    from hardware import totals
+
+    workloads = [plan.space.decode(one).workload for one in plan.space.sample(100, rng)]
+    costs = totals(workloads, plan.chip)
+    for name in ("area_mm2", "latency_ms"):
+        best, worst = plan.box[name]
+        assert ((costs[name] > best) & (costs[name] < worst)).mean() > 0.99
+
+
+def test_the_configurations_box_wins():
+    plan = plan_of(hypervolume__box={"area_mm2": [0.1, 9.0]})
+    assert plan.box["area_mm2"] == (0.1, 9.0)
+    assert plan.box["latency_ms"] == plan_of().box["latency_ms"]
+
+
+def test_a_users_metric_gets_its_ends_from_the_first_generation():
+    plain = Metric("plain", maximise=True, log=False)
+    cost = Metric("cost", maximise=False, log=True)
+    rows = [{"plain": 1.0, "cost": 10.0}, {"plain": 3.0, "cost": 40.0}]
+    box = completed_box({}, [plain, cost], rows)
+    assert box == {"plain": (5.0, -1.0), "cost": (5.0, 80.0)}
+    assert completed_box({"plain": (9.0, 0.0)}, [plain], rows) == {"plain": (9.0, 0.0)}
+    assert completed_box({}, [plain], []) == {}
+    assert completed_box({}, [plain], [{"plain": 2.0}]) == {"plain": (4.0, 0.0)}
+
+
+def test_affordable_is_what_every_known_budget_allows():
+    plan = plan_of(constraints={"parameters": 1500, "energy_uj": 0.01})
+    genomes = plan.space.sample(60, np.random.default_rng(0))
+    allowed = plan.affordable(genomes)
+    small = np.array([plan.space.decode(one).parameters <= 1500 for one in genomes])
+    assert 0 < allowed.sum() < len(genomes)
+    assert (allowed <= small).all()
+    assert plan_of().affordable(genomes).all()
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_every_metric_can_be_an_objective(name):
+    plan = plan_of(objectives__names=["accuracy", name] if name != "accuracy" else [name])
+    best, worst = plan.box[name]
+    assert (best > worst) == BUILT_IN[name].maximise
