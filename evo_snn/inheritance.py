@@ -154,7 +154,7 @@ def _copy_neuron(network: Network, layer: Layer, source: Tensors) -> None:
         return
     neuron = cast(SpikingNeuron, network.neurons[slot(layer.name)])
     name = f"{layer.name}/initial"
-    if name in source and torch.equal(source[name], neuron.initial):
+    if name in source and torch.equal(source[name], neuron.initial.cpu()):
         for trained in ("threshold", "leak"):
             value = source.get(f"{layer.name}/{trained}")
             if value is not None and getattr(neuron, trained) is not None:

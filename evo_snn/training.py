@@ -156,7 +156,10 @@ def fit(
 
 
 def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches of indices: each pass goes once through all samples in a new order."""
+    """Endless batches of indices: each pass goes through the samples in a new order, once.
+
+    What is left over at the end of a pass, less than a batch, waits for the next pass's order.
+    """
     size = min(batch_size, n)
     while True:
         order = torch.randperm(n, generator=generator)
