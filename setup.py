@@ -28,7 +28,11 @@ RUNTIME = [
     "matplotlib>=3.8",
     "seaborn>=0.13",
 ]
+NUMBA = [
+    "numba>=0.59",  # for the algorithm age-moea of pymoo
+]
 DEVELOPMENT = [
+    *NUMBA,
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "hypothesis>=6.100",
@@ -68,7 +72,7 @@ setup(
         "evo_snn.examples": ["*.toml", "*.py"],
     },
     install_requires=RUNTIME,
-    extras_require={"dev": DEVELOPMENT},
+    extras_require={"dev": DEVELOPMENT, "numba": NUMBA},
     entry_points={"console_scripts": ["evo-snn = evo_snn.commands:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
