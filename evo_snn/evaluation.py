@@ -160,7 +160,7 @@ def measured_metrics(
         "tiles": float(cost.tiles),
         "utilisation": cost.utilisation,
         "memory_kb": cost.memory_kb,
-        "spikes_per_inference": per_step * workload.timesteps,
+        "spikes": per_step * workload.timesteps,
         "spike_rate": per_step / max(1, sum(spiking)),
     }
 

@@ -110,7 +110,7 @@ _BUILT_IN = (
     Metric("utilisation", "", True, False, "share of the crossbars' cells that hold weights"),
     Metric("time_steps", "", False, False, "time steps of one inference"),
     Metric(
-        "spikes_per_inference",
+        "spikes",
         "spikes",
         log=False,  # a silent network has none
         description="spikes of all neurons in one inference",

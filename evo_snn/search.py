@@ -6,6 +6,7 @@ result does not depend on the number of workers.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -113,7 +114,9 @@ def evolve(
 
 def _default_folder(config: Config) -> Path:
     now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return Path("runs", "out", f"{config.data.name}-{config.search.space}-{now}")
+    name = f"{config.data.name}-{config.search.space}-{now}"
+    names = itertools.chain([name], (f"{name}-{k}" for k in itertools.count(2)))
+    return next(path for path in (Path("runs", "out", one) for one in names) if not path.exists())
 
 
 class _Search:

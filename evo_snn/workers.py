@@ -52,6 +52,8 @@ class Workers:
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """The outcomes in the order of the tasks, each as soon as those before it are done."""
+        if not tasks:
+            return iter(())  # joblib warns of a generator without an item
         if self._parallel is None:
             return (evaluate(task, self._settings) for task in tasks)
         calls = (joblib.delayed(evaluate)(task, self._settings) for task in tasks)

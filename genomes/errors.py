@@ -91,4 +91,7 @@ def _allowed(message: str) -> str:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) and value == "nothing" else repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    half = (_LONGEST_VALUE - 3) // 2  # both ends say most: of a path, where it is and its name
+    return f"{text[:half]}...{text[-half:]}"

@@ -89,8 +89,7 @@ def main() -> None:
         joblib.delayed(measured)(arm, seed, settings) for arm, seed in tasks
     )
     final = {
-        arm: np.array([row["hypervolume"][-1] for row in rows if row["arm"] == arm])
-        for arm in ARMS
+        arm: np.array([row["hypervolume"][-1] for row in rows if row["arm"] == arm]) for arm in ARMS
     }
     comparisons = {f"{a} against {b}": compared(final[a], final[b]) for a, b in PAIRS}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

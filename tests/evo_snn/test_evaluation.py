@@ -97,5 +97,5 @@ def test_spikes_are_counted_over_all_neurons_and_steps() -> None:
         {"stage1.block1": (0.5, 0.25), "readout": (0.25, 0.0)}
     )
     metrics = measured_metrics(architecture, workload, estimate(workload))
-    assert metrics["spikes_per_inference"] == 0.25 * 256 * 2
+    assert metrics["spikes"] == 0.25 * 256 * 2
     assert metrics["spike_rate"] == 0.25

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,14 +146,14 @@ def test_equal_designs_are_all_on_the_front_in_the_order_of_evaluation(tmp_path)
     pd.testing.assert_series_equal(front["a"], pd.Series([1.0, 2.0, 2.0], name="a"))
 
 
-def test_the_front_of_thousands_is_quick(tmp_path):
-    rng = np.random.default_rng(0)
+def test_the_front_of_thousands_is_that_of_the_definition(tmp_path):
+    values = np.random.default_rng(0).random((3000, 4))
     names = ("accuracy", "area_mm2", "energy_uj", "latency_ms")
     objectives = [ObjectiveRecord(name, maximise=name == "accuracy") for name in names]
     with start(tmp_path / "run", objectives) as store:
-        store._database.execute("PRAGMA synchronous = OFF")  # writing is not what is timed
+        store._database.execute("PRAGMA synchronous = OFF")
         for number in range(3000):
-            metrics = {**dict(zip(names, rng.random(4), strict=True)), "extra": 1.0}
+            metrics = {**dict(zip(names, values[number], strict=True)), "extra": 1.0}
             store.record(
                 Candidate(
                     f"{number:016x}",
@@ -168,11 +166,8 @@ def test_the_front_of_thousands_is_quick(tmp_path):
                     workload={"layers": [{"a": 1}] * 20},
                 )
             )
-    run = open_run(tmp_path / "run")
-    started = time.perf_counter()
+    front = open_run(tmp_path / "run").front()
 
-    front = run.front()
-
-    # About 0.2 s; ten times that is still no wait.
-    assert time.perf_counter() - started < 2
-    assert 50 < len(front) < 1000
+    costs = values * [-1, 1, 1, 1]
+    beaten = [((costs <= row).all(1) & (costs < row).any(1)).any() for row in costs]
+    assert set(front["key"]) == {f"{number:016x}" for number in np.flatnonzero(~np.array(beaten))}
