@@ -6,6 +6,7 @@ pymoo does what it does well: selection, survival, the algorithms themselves. Th
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class RandomSearch(Algorithm):
                 if genome.tobytes() not in self._seen and len(fresh) < self._size:
                     self._seen.add(genome.tobytes())
                     fresh.append(Asked(tuple(genome.tolist())))
-            if len(fresh) == self._size:
+            if len(fresh) == self._size or len(drawn) < self._size:
                 break
         return fresh
 
@@ -163,7 +164,8 @@ class PymooAlgorithm(Algorithm):
             individual.F, individual.G = f.astype(float), g.astype(float)
             individual.H = np.zeros(0)
             individual.evaluated.update({"F", "G", "H"})
-        self._algorithm.tell(infills=self._asked)
+        with warnings.catch_warnings():  # pymoo silences the whole process in passing
+            self._algorithm.tell(infills=self._asked)
 
     def population(self) -> list[tuple[int, ...]]:
         """The genomes of pymoo's population."""
@@ -195,10 +197,27 @@ def _age_moea(**settings: Any) -> Any:
     return AGEMOEA(**settings)
 
 
-def _spea2(**settings: Any) -> Any:
-    from pymoo.algorithms.moo.spea2 import SPEA2
+def _spea2(objectives: int) -> Callable[..., Any]:
+    def make(**settings: Any) -> Any:
+        from pymoo.algorithms.moo.nsga3 import HyperplaneNormalization
+        from pymoo.algorithms.moo.spea2 import SPEA2, SPEA2Survival
 
-    return SPEA2(**settings)
+        class Normalization(HyperplaneNormalization):  # type: ignore[misc]  # pymoo has no types
+            """Where an objective does not move, pymoo's own divides by zero."""
+
+            nadir_point: NDArray[np.float64]
+
+            def update(self, F: NDArray[np.float64], nds: Any = None) -> None:
+                super().update(F, nds)
+                extent = self.nadir_point - self.ideal_point
+                self.nadir_point = self.ideal_point + np.where(extent > 0, extent, 1.0)
+
+        # pymoo's default survival is one object for the whole process, and remembers other searches
+        survival = SPEA2Survival(normalize=True)
+        survival.norm = Normalization(objectives)
+        return SPEA2(survival=survival, **settings)
+
+    return make
 
 
 def _nsga3(objectives: int, seed: int) -> Callable[..., Any]:
@@ -216,13 +235,12 @@ _PYMOO: dict[str, Callable[..., Any]] = {
     "age-moea": _age_moea,
     "nsga2": _nsga2,
     "sms-emoa": _sms_emoa,
-    "spea2": _spea2,
 }
 
 
 def algorithm_names() -> list[str]:
     """The names that ``search.algorithm`` can have."""
-    return sorted([*_PYMOO, "nsga3", "random"])
+    return sorted([*_PYMOO, "nsga3", "random", "spea2"])
 
 
 def make_algorithm(
@@ -238,13 +256,17 @@ def make_algorithm(
     """The algorithm of that name.
 
     Raises:
-        RequestError: an unknown name.
+        RequestError: an unknown name, or a population that the algorithm cannot work with.
     """
     if name == "random":
         return RandomSearch(space, population, seed, affordable)
     if name not in algorithm_names():
         raise unknown_name("search.algorithm", name, algorithm_names())
-    make = _nsga3(objectives, seed) if name == "nsga3" else _PYMOO[name]
+    if name == "nsga3" and population < objectives:
+        allowed = f"{objectives} or more for nsga3, one an objective"
+        raise RequestError("search.population", population, allowed)
+    made_for = {"nsga3": _nsga3(objectives, seed), "spea2": _spea2(objectives)}
+    make = (_PYMOO | made_for)[name]
     return PymooAlgorithm(
         make,
         space,

@@ -134,7 +134,8 @@ def first_genomes(
 ) -> Genomes:
     """Up to ``n`` different genomes (n, genes), those within all budgets first.
 
-    After ``rounds`` draws of ``n`` genomes the places left are filled with others.
+    After ``rounds`` draws of ``n`` genomes the places left are filled with others; a draw of fewer
+    has exhausted the space.
     """
     found: dict[bytes, Genomes] = {}
     spare: dict[bytes, Genomes] = {}
@@ -142,7 +143,7 @@ def first_genomes(
         drawn = space.sample(n, rng)
         for genome, good in zip(drawn, affordable(drawn), strict=True):
             (found if good else spare).setdefault(genome.tobytes(), genome)
-        if len(found) >= n:
+        if len(found) >= n or len(drawn) < n:
             break
     chosen = [*found.values(), *spare.values()][:n]
     return np.array(chosen, dtype=np.int64).reshape(-1, len(space.genes))

@@ -217,6 +217,8 @@ def test_recalibration_is_the_plain_average_over_batches(chain, products):
     generator = torch.Generator().manual_seed(0)
     batches = [torch.rand(n, 1, 4, 4, generator=generator) for n in (5, 3, 8)]
     first = network.trainable_layers()[0]
+    network.train()(batches[0])  # statistics of before, which must be forgotten
+    network.eval()
     with torch.no_grad():
         first.mean.fill_(50)
         first.variance.fill_(70)
