@@ -72,7 +72,7 @@ class Fitted:
 
 
 class TrainingDivergedError(RuntimeError):
-    """A loss that is not finite."""
+    """A loss, or a tensor of the network, that is not finite."""
 
 
 @lru_cache(maxsize=1)
@@ -124,7 +124,7 @@ def fit(
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
 
     Raises:
-        TrainingDivergedError: the loss of a look's last step is not finite.
+        TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(
@@ -144,8 +144,7 @@ def fit(
         optimizer.step()
         network.project()
         if step in look_after:
-            if not torch.isfinite(loss):
-                raise TrainingDivergedError(f"the loss is {loss.item()} after {step} steps")
+            _check_finite(network, loss, step)
             accuracy, rates = measure(deploy(network), validation)
             # of equal looks the latest: its learning rate was lower
             if best is None or accuracy >= best.accuracy:
@@ -153,6 +152,15 @@ def fit(
                 best = Fitted(accuracy, rates, tensors, steps)
     assert best is not None  # noqa: S101 - the last step is always looked after
     return best
+
+
+def _check_finite(network: Network, loss: Tensor, step: int) -> None:
+    """Neurons turn NaN into silence, so the loss alone does not show it."""
+    if not torch.isfinite(loss):
+        raise TrainingDivergedError(f"the loss is {loss.item()} after {step} steps")
+    for name, tensor in named_tensors(network).items():
+        if not torch.isfinite(tensor).all():
+            raise TrainingDivergedError(f"{name} is not finite after {step} steps")
 
 
 def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

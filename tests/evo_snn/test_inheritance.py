@@ -1,0 +1,363 @@
+"""Inheritance: which cells of which tensors are copied, from whom, in which order."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from evo_snn.candidate import Candidate
+from evo_snn.inheritance import STRATEGIES, Inherited, inherit
+from evo_snn.snn import build
+from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
+from evo_snn.store import Store
+from genomes.spaces import make_space
+
+CHANNELS = ("scale", "shift", "mean", "variance")
+
+
+def architecture(*, shape=(1, 6, 6), **values):
+    """One stage of one block, but as ``values`` say by gene name."""
+    space = make_space("plain", shape, 3, {"max_stages": 2, "max_blocks": 2, "widths": [2, 3, 5]})
+    genome = [
+        gene.choices.index(values[gene.name]) if gene.name in values else 0 for gene in space.genes
+    ]
+    return space.decode(genome)
+
+
+def network(*, seed=0, **values):
+    return build(architecture(**values), seed)
+
+
+def parent(**values):
+    """A network whose every tensor is different from a fresh one's, as after training."""
+    trained = network(seed=99, **values)
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for name, tensor in named_tensors(trained).items():
+            if not name.endswith("/initial"):
+                tensor.copy_(0.1 + torch.rand(tensor.shape, generator=generator))
+    return {name: tensor.detach().clone() for name, tensor in named_tensors(trained).items()}
+
+
+def copies(module):
+    return {name: tensor.detach().clone() for name, tensor in named_tensors(module).items()}
+
+
+def test_the_same_architecture_inherits_everything():
+    values = {"stages": 2, "stage1.blocks": 2, "neuron": "lif"}
+    source, child = parent(**values), network(**values)
+
+    assert inherit(child, [source]) == Inherited(share=1.0, sliced=False)
+    for name, tensor in named_tensors(child).items():
+        assert torch.equal(tensor, source[name]), name
+
+
+def test_no_source_changes_nothing():
+    child = network()
+    before = copies(child)
+
+    assert inherit(child, []) == Inherited(share=0.0, sliced=False)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in copies(child).items())
+
+
+def test_the_copy_is_no_alias():
+    source, child = parent(), network()
+    inherit(child, [source])
+    with torch.no_grad():
+        for tensor in named_tensors(child).values():
+            tensor.zero_()
+
+    assert all(tensor.any() for name, tensor in source.items() if "initial" not in name)
+
+
+def test_a_wider_child_gets_the_first_channels():
+    source, child = parent(**{"stage1.width": 2}), network(**{"stage1.width": 5})
+    before = copies(child)
+    inherited = inherit(child, [source])
+    now = copies(child)
+
+    assert torch.equal(now["stage1.block1/weight"][:2], source["stage1.block1/weight"])
+    assert torch.equal(now["stage1.block1/weight"][2:], before["stage1.block1/weight"][2:])
+    for name in CHANNELS:
+        own, old = now[f"stage1.block1/{name}"], before[f"stage1.block1/{name}"]
+        assert torch.equal(own[:2], source[f"stage1.block1/{name}"])
+        assert torch.equal(own[2:], old[2:])
+    # the read-out reads 2 of its 5 channels from the source
+    assert torch.equal(now["readout/weight"][:, :2], source["readout/weight"])
+    assert torch.equal(now["readout/weight"][:, 2:], before["readout/weight"][:, 2:])
+    assert torch.equal(now["readout/shift"], source["readout/shift"])
+    # 2 of 5 weights of the block, 3 * 2 * 36 of 3 * 5 * 36 of the read-out
+    assert inherited == Inherited(share=pytest.approx((2 + 216) / (5 + 540)), sliced=True)
+
+
+def test_a_narrower_child_gets_what_it_has_room_for():
+    source, child = parent(**{"stage1.width": 5}), network(**{"stage1.width": 2})
+    inherited = inherit(child, [source])
+    now = copies(child)
+
+    assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"][:2])
+    assert torch.equal(now["stage1.block1/mean"], source["stage1.block1/mean"][:2])
+    assert torch.equal(now["readout/weight"], source["readout/weight"][:, :2])
+    assert inherited == Inherited(share=1.0, sliced=True)  # its statistics hold no longer
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (1, 6, 6), (1, 6, 6, 6)])
+def test_kernels_overlap_about_their_centre(shape):
+    dimensions = len(shape) - 1
+    small = parent(shape=shape, **{"stage1.block1.kernel": 3})["stage1.block1/weight"]
+    large = network(shape=shape, **{"stage1.block1.kernel": 5})
+    before = copies(large)["stage1.block1/weight"]
+    inherit(large, [{"stage1.block1/weight": small}])
+    now = copies(large)["stage1.block1/weight"]
+    centre = (slice(None), slice(None), *[slice(1, 4)] * dimensions)
+
+    assert torch.equal(now[centre], small)
+    outside = torch.ones_like(now, dtype=torch.bool)
+    outside[centre] = False
+    assert torch.equal(now[outside], before[outside])
+
+
+def test_a_smaller_kernel_is_cut_from_the_centre():
+    large = parent(**{"stage1.block1.kernel": 5})
+    child = network(**{"stage1.block1.kernel": 3})
+    inherited = inherit(child, [large])
+
+    assert torch.equal(
+        copies(child)["stage1.block1/weight"], large["stage1.block1/weight"][:, :, 1:4, 1:4]
+    )
+    assert inherited.sliced
+
+
+def test_a_wider_source_of_input_is_sliced_too():
+    """The second block reads what the first one gives: both its dimensions overlap."""
+    two = {"stages": 2, "stage1.width": 3, "stage2.width": 5}
+    source, child = parent(**two), network(**{**two, "stage1.width": 5, "stage2.width": 3})
+    before = copies(child)
+    inherit(child, [source])
+    now = copies(child)["stage2.block1/weight"]
+
+    assert torch.equal(now[:3, :3], source["stage2.block1/weight"][:3, :3])
+    assert torch.equal(now[:, 3:], before["stage2.block1/weight"][:, 3:])
+
+
+def test_readouts_are_inherited_for_maps_of_one_size_alone():
+    source = parent(**{"stage1.pool": "max"})
+    child = network(**{"stage1.pool": "none"})
+    before = copies(child)
+    inherited = inherit(child, [source])
+    now = copies(child)
+
+    assert torch.equal(now["readout/weight"], before["readout/weight"])
+    assert torch.equal(now["readout/shift"], before["readout/shift"])
+    assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"])
+    assert 0 < inherited.share < 0.02
+
+
+@pytest.mark.parametrize(
+    ("changed", "inherited"),
+    [
+        ({}, True),
+        ({"threshold": 0.75}, False),
+        ({"leak": 0.5}, False),
+        ({"stage1.width": 5}, True),
+        ({"neuron": "iaf"}, False),
+    ],
+)
+def test_trained_leaks_and_thresholds_need_equal_genes(changed, inherited):
+    source, child = parent(neuron="lif"), network(**{"neuron": "lif", **changed})
+    before = copies(child)
+    inherit(child, [source])
+    now = copies(child)
+
+    for name in ("threshold", "leak"):
+        if f"stage1.block1/{name}" in now:
+            expected = source if inherited else before
+            assert torch.equal(now[f"stage1.block1/{name}"], expected[f"stage1.block1/{name}"])
+    assert torch.equal(now["stage1.block1/initial"], before["stage1.block1/initial"])
+
+
+def test_each_layer_comes_from_the_first_source_that_has_it():
+    shallow, deep = parent(), parent(**{"stages": 2, "stage1.width": 5})
+    child = network(stages=2)
+    inherit(child, [shallow, deep])
+    now = copies(child)
+
+    assert torch.equal(now["stage1.block1/weight"], shallow["stage1.block1/weight"])
+    assert torch.equal(now["stage2.block1/weight"], deep["stage2.block1/weight"][:, :2])
+    inherit(child, [deep, shallow])
+    assert torch.equal(copies(child)["stage1.block1/weight"], deep["stage1.block1/weight"][:2])
+
+
+def test_cells_that_nobody_wrote_are_not_copied():
+    source, child = parent(), network()
+    source["stage1.block1/weight"][1] = torch.nan
+    source["stage1.block1/mean"][1] = torch.nan
+    before = copies(child)
+    inherited = inherit(child, [source])
+    now = copies(child)
+
+    assert torch.equal(now["stage1.block1/weight"][0], source["stage1.block1/weight"][0])
+    assert torch.equal(now["stage1.block1/weight"][1], before["stage1.block1/weight"][1])
+    assert torch.equal(now["stage1.block1/mean"][1], before["stage1.block1/mean"][1])
+    assert all(torch.isfinite(tensor).all() for tensor in now.values())
+    assert inherited == Inherited(share=pytest.approx(217 / 218), sliced=True)
+
+
+def test_weights_of_another_type_are_converted():
+    source = {name: tensor.double() for name, tensor in parent().items()}
+    child = network()
+    inherit(child, [source])
+
+    assert child.trainable_layers()[0].weight.dtype == torch.float32
+    assert torch.equal(copies(child)["readout/weight"], source["readout/weight"].float())
+
+
+# Strategies
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.create(
+        tmp_path / "run",
+        config_toml="",
+        environment={},
+        space={},
+        objectives=[],
+        constraints={},
+    ) as store:
+        yield store
+
+
+def record(store, key, genome=(0, 0, 0), *, accuracy=0.5, weights=None, trained=True):
+    candidate = Candidate(
+        key=key,
+        genome=genome,
+        parents=(),
+        generation=0,
+        state="ok",
+        metrics={"accuracy": accuracy},
+        trained=trained,
+    )
+    store.record(candidate, to_bytes(weights) if weights is not None else None)
+    return candidate
+
+
+def test_without_inheritance_there_is_no_source(store):
+    one = record(store, "a", weights=parent())
+    strategy = STRATEGIES["none"](store)
+    strategy.finish_generation(0, [one])
+
+    assert strategy.sources((0, 0, 0), [one]) == ()
+    assert store.shared_bank_path() is None
+
+
+def test_the_nearer_parent_comes_first(store):
+    far = record(store, "far", (1, 1, 0), weights=parent())
+    near = record(store, "near", (0, 1, 0), weights=parent())
+    strategy = STRATEGIES["parents"](store)
+    expected = (store.weights_path("near"), store.weights_path("far"))
+
+    assert strategy.sources((0, 0, 0), [far, near]) == expected
+    assert strategy.sources((0, 0, 0), [near, far]) == expected
+    assert strategy.sources((1, 1, 1), [near, far]) == expected[::-1]
+
+
+def test_equally_near_parents_keep_their_order(store):
+    one = record(store, "one", (1, 0, 0), weights=parent())
+    other = record(store, "other", (0, 1, 0), weights=parent())
+    strategy = STRATEGIES["parents"](store)
+    paths = (store.weights_path("one"), store.weights_path("other"))
+
+    assert strategy.sources((0, 0, 0), [one, other]) == paths
+    assert strategy.sources((0, 0, 0), [other, one]) == paths[::-1]
+
+
+def test_parents_without_trained_weights_are_passed_over(store):
+    untrained = record(store, "a", trained=False, weights=parent())
+    pruned = record(store, "b")
+    twice = record(store, "c", weights=parent())
+    strategy = STRATEGIES["parents"](store)
+
+    assert strategy.sources((0, 0, 0), [untrained, pruned, twice, twice]) == (
+        store.weights_path("c"),
+    )
+    assert strategy.sources((0, 0, 0), []) == ()
+
+
+def test_a_shared_bank_exists_after_a_generation_that_trained(store):
+    strategy = STRATEGIES["shared"](store)
+    assert strategy.sources((0, 0, 0), []) == ()
+    strategy.finish_generation(0, [])
+    assert strategy.sources((0, 0, 0), []) == ()
+    strategy.finish_generation(1, [record(store, "a", weights=parent())])
+    assert strategy.sources((0, 0, 0), []) == (store.shared_bank_path(),)
+
+
+def test_the_bank_grows_to_the_largest_of_each_slot(store):
+    strategy = STRATEGIES["shared"](store)
+    narrow = record(store, "a", accuracy=0.2, weights={"x/weight": torch.full((1, 2, 1), 1.0)})
+    long = record(store, "b", accuracy=0.4, weights={"x/weight": torch.full((2, 1, 3), 2.0)})
+    strategy.finish_generation(0, [narrow, long])
+    bank = read_tensors(store.shared_bank_path())["x/weight"]
+    never = float("nan")
+
+    # (1, 2, 1) and, over it, (2, 1, 3) whose kernel of 3 has its centre where 1 has it
+    expected = [[[2.0, 2.0, 2.0], [never, 1.0, never]], [[2.0, 2.0, 2.0], [never] * 3]]
+    assert np.array_equal(bank.numpy(), np.array(expected, dtype=np.float32), equal_nan=True)
+
+
+def test_the_bank_keeps_what_a_later_generation_does_not_write(store):
+    strategy = STRATEGIES["shared"](store)
+    first = record(store, "a", weights={"x/weight": torch.ones(3, 1, 1), "y/shift": torch.ones(2)})
+    strategy.finish_generation(0, [first])
+    second = record(store, "b", accuracy=0.1, weights={"x/weight": torch.full((1, 1, 1), 5.0)})
+    strategy.finish_generation(1, [second])
+    bank = read_tensors(store.shared_bank_path())
+
+    assert bank["x/weight"].flatten().tolist() == [5, 1, 1]
+    assert bank["y/shift"].tolist() == [1, 1]
+
+
+def test_the_most_accurate_is_written_last_whatever_the_order(store):
+    trained = [
+        record(store, key, accuracy=accuracy, weights={"x/weight": torch.full((1, 1), value)})
+        for key, accuracy, value in (("c", 0.3, 1.0), ("b", 0.9, 2.0), ("a", 0.9, 3.0))
+    ]
+    strategy = STRATEGIES["shared"](store)
+    written = set()
+    for number, order in enumerate(itertools.permutations(trained)):
+        strategy.finish_generation(number, order)
+        written.add(store.shared_bank_path().read_bytes())
+        bank = read_tensors(store.shared_bank_path())
+        assert bank["x/weight"].tolist() == [[2.0]]  # of equal accuracy the later key
+
+    assert len(written) == 1
+
+
+def test_a_readout_of_another_map_size_replaces_the_banks(store):
+    strategy = STRATEGIES["shared"](store)
+    small = record(store, "a", accuracy=0.1, weights={"readout/weight": torch.ones(2, 3, 2, 2)})
+    large = record(
+        store, "b", accuracy=0.2, weights={"readout/weight": torch.full((2, 2, 4, 4), 7.0)}
+    )
+    strategy.finish_generation(0, [small, large])
+
+    bank = read_tensors(store.shared_bank_path())["readout/weight"]
+    assert bank.shape == (2, 2, 4, 4)
+    assert (bank == 7).all()
+
+
+def test_a_network_inherits_from_the_bank_what_was_written(store):
+    source = parent(**{"stage1.width": 3, "neuron": "lif"})
+    strategy = STRATEGIES["shared"](store)
+    strategy.finish_generation(0, [record(store, "a", weights=source)])
+    bank = [read_tensors(path) for path in strategy.sources((), [])]
+    twin, wider = (network(**{"stage1.width": width, "neuron": "lif"}) for width in (3, 5))
+
+    assert inherit(twin, bank) == Inherited(share=1.0, sliced=False)
+    assert all(torch.equal(tensor, source[name]) for name, tensor in copies(twin).items())
+    inherited = inherit(wider, bank)
+    assert inherited.sliced
+    assert inherited.share == pytest.approx(0.6)
+    assert all(torch.isfinite(tensor).all() for tensor in copies(wider).values())
