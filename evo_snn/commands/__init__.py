@@ -5,6 +5,7 @@ intact; 1 anything else. Each command imports what it needs when it runs, so tha
 looking at a run are quick.
 """
 
+import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -46,12 +47,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in given
+    _log_to_standard_error()
     try:
         make_app()([argument for argument in given if argument != _DEBUG], prog_name="evo-snn")
     except Exception as error:  # noqa: BLE001 - the last resort, told in one line
         if debug:
             traceback.print_exc()
         sys.exit(_report(error, debug=debug))
+
+
+def _log_to_standard_error() -> None:
+    """The library only logs; a command shows it, apart from its results on standard output."""
+    logger = logging.getLogger("evo_snn")
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # a library may have given the root a handler of its own
 
 
 def make_app() -> typer.Typer:

@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -398,3 +399,20 @@ def test_a_real_search_through_the_command_line(command, tmp_path):
     assert status == 2
     assert "a folder without a run" in err
     assert (folder / "run.sqlite").read_bytes() == before
+
+
+def test_without_a_terminal_a_search_logs_to_standard_error(tmp_path):
+    small = ("search.population=4", "training.steps=2", "space.widths=[4]", "workers.jobs=1")
+    program = "from evo_snn.commands import main; main()"
+    config = ROOT / "runs" / "digits.toml"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "evolve", config, "--out", tmp_path / "run"]
+        + ["--generations=2", "--no-figures", *(f"--set={one}" for one in small)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "evaluations" in line]
+    assert [line.split(":")[0] for line in lines] == ["generation 1 of 2", "generation 2 of 2"]
+    assert "generation 1 of 2" not in done.stdout

@@ -29,7 +29,10 @@ def test_the_standing_counts_by_state() -> None:
     assert str(standing) == "hypervolume –, best accuracy 0.500, 2 over budget, 1 failed"
 
 
-def test_without_a_terminal_a_generation_is_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_terminal_a_generation_is_a_log_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("evo_snn"), "propagate", True)  # commands turn it off
     caplog.set_level(logging.INFO, logger="evo_snn")
     reporter = make_reporter(progress=True, generations=4, population=1)
     assert type(reporter) is Reporter
