@@ -406,8 +406,11 @@ def test_without_a_terminal_a_search_logs_to_standard_error(tmp_path):
     program = "from evo_snn.commands import main; main()"
     config = ROOT / "runs" / "digits.toml"
     done = subprocess.run(
-        [sys.executable, "-c", program, "evolve", config, "--out", tmp_path / "run"]
-        + ["--generations=2", "--no-figures", *(f"--set={one}" for one in small)],
+        [
+            *(sys.executable, "-c", program, "evolve", config, "--out", tmp_path / "run"),
+            *("--generations=2", "--no-figures"),
+            *(f"--set={one}" for one in small),
+        ],
         capture_output=True,
         text=True,
         check=False,
