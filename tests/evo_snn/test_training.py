@@ -105,6 +105,25 @@ def test_settings_are_felt(setting, architecture, samples):
     assert not equal(plain.tensors, changed.tensors)
 
 
+def test_training_is_adam_on_cross_entropy(architecture, samples):
+    """The loop written out: fresh gradients in every step, each batch once."""
+    network = build(architecture, 1).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.02, weight_decay=0.0, fused=True)
+    batches = random_batches(40, 8, torch.Generator().manual_seed(5))
+    for factor in (1.0, 0.75, 0.25):  # (1 + cos(pi k / 3)) / 2
+        optimizer.param_groups[0]["lr"] = 0.02 * factor
+        chosen = next(batches)
+        for parameter in network.parameters():
+            parameter.grad = None
+        F.cross_entropy(network(samples[0].x[chosen]), samples[0].y[chosen]).backward()
+        optimizer.step()
+        network.project()
+    result = fitted(architecture, samples, steps=3, looks=1)
+
+    for name, tensor in named_tensors(network).items():
+        assert torch.allclose(result.tensors[name], tensor, rtol=1e-4, atol=1e-6), name
+
+
 class Looks:
     """Counts steps, and stands in for what a look measures."""
 

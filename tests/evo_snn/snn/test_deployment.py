@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from evo_snn.snn import build, deploy
+from evo_snn.snn import build, deploy, neurons
 from evo_snn.snn.layers import folded
+from evo_snn.snn.quantization import quantized_state
 from genomes.architecture import INPUT
 from genomes.spaces import make_space
 
@@ -229,3 +230,30 @@ def test_state_bits_of_the_workload_are_those_of_the_neurons(case):
             deployed = list(case.deployed.layers.values())[-1]
             largest = deployed.levels.abs().flatten(1).sum(1).max() * (2**work.input_bits - 1)
             assert int(largest) * case.architecture.time_steps < 2 ** (work.neuron_state_bits - 1)
+
+
+def test_states_count_in_shifts_of_the_integer_product(case, monkeypatch):
+    """What a chip adds to a stored state needs no multiplier: only integers and powers of two."""
+    stored = []
+
+    def spy(*args):
+        stored.append(quantized_state(*args))
+        return stored[-1]
+
+    monkeypatch.setattr(neurons, "quantized_state", spy)
+    case.deployed(case.x)
+    remaining = iter(stored)
+    for layer in case.architecture.layers[:-1]:
+        slot = layer.name.replace(".", "_")
+        scale = case.deployed.layers[slot].scale
+        # an integer product is of levels and of codes 0 … 2^bits - 1, which stand for 0 … 1
+        unit = scale / (2**layer.input_bits - 1 if layer.source == INPUT else 1)
+        threshold = case.deployed.neurons[slot].threshold
+        nominal = threshold * 16 / 2 ** (layer.neuron.state_bits - 1)
+        step = unit * 2.0 ** torch.log2(nominal / unit).round()
+        for _ in range(layer.neuron.variables * case.architecture.time_steps):
+            levels = next(remaining).movedim(1, -1) / step
+            assert torch.allclose(levels, levels.round(), rtol=0, atol=1e-4)
+            assert levels.min() >= -(2 ** (layer.neuron.state_bits - 1))
+            assert levels.max() < 2 ** (layer.neuron.state_bits - 1)
+    assert next(remaining, None) is None
