@@ -4,9 +4,10 @@ A chip is technology plus circuit parameters, a named preset or a file. A cost i
 inference of a workload takes on it, with the breakdown by layer and by component.
 """
 
-from hardware.chip import DEFAULT_CHIP, Chip, Parameter, chip_names, load_chip
+from hardware.chip import DEFAULT_CHIP, Chip, chip_names, load_chip
 from hardware.cost import Cost, LayerCost
 from hardware.estimator import estimate, is_lossless, lower_bounds, totals
+from hardware.parameter import Parameter
 
 __all__ = [
     "DEFAULT_CHIP",

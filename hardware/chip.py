@@ -8,26 +8,26 @@ chooses. A user's own file may say ``inherits = "PRESET"`` and give only what di
 
 from __future__ import annotations
 
-import math
-import numbers
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genomes.errors import RequestError, request_error, unknown_name
 from hardware.models import MODELS
+from hardware.parameter import Parameter, Scalar, Value
 
 #: The chip that is used where none is named.
 DEFAULT_CHIP = "rram_32nm"
 
-Scalar = bool | int | float | str
-Value = Scalar | tuple[float, ...]
+#: Name of the format of `Chip.to_document`.
+SCHEMA = "evo-snn chip 1"
 
 
 class _ParameterTable(BaseModel):
@@ -56,24 +56,13 @@ class _ChipFile(BaseModel):
     parameters: dict[str, _ParameterTable]
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a chip.
+class _ParameterRecord(BaseModel):
+    """One parameter in a chip's document."""
 
-    Attributes:
-        name: Its key, which overrides use.
-        value: A number, a word, or a tuple of numbers.
-        unit: Unit of the value; empty for words and ratios.
-        source: Where the value comes from.
-        description: What it is.
-        conditions: Under which conditions the value holds.
-        range: Lowest and highest value allowed, or None.
-        choices: The only values allowed, or None.
-        overridden: Whether the value is not the file's.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    value: Value
+    value: Scalar | tuple[float, ...]
     unit: str
     source: str
     description: str = ""
@@ -82,44 +71,17 @@ class Parameter:
     choices: tuple[Scalar, ...] | None = None
     overridden: bool = False
 
-    def checked(self, value: Any) -> Value:
-        """Return `value` in this parameter's type.
 
-        Raises:
-            RequestError: Wrong type, outside the range, none of the choices, or not finite.
-        """
-        if self.choices is not None:
-            return self._choice(value)
-        if isinstance(self.value, tuple):
-            if not isinstance(value, list | tuple) or len(value) != len(self.value):
-                raise RequestError(self.name, value, f"{len(self.value)} numbers")
-            return tuple(float(self._number(item)) for item in value)
-        number = self._number(value)
-        return int(number) if isinstance(self.value, int) else float(number)
+class _ChipDocument(BaseModel):
+    """A chip that stands alone: no file, preset or override is needed to read it."""
 
-    def _choice(self, value: Any) -> Scalar:
-        for choice in self.choices or ():
-            if value == choice and isinstance(value, bool) == isinstance(choice, bool):
-                return choice
-        if isinstance(self.value, str):
-            raise unknown_name(self.name, value, map(str, self.choices or ()))
-        raise RequestError(self.name, value, ", ".join(map(str, self.choices or ())))
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    def _number(self, value: Any) -> float:
-        whole = isinstance(self.value, int)
-        allowed = ("a whole number" if whole else "a number") + self._range_text()
-        is_number = isinstance(value, numbers.Integral if whole else numbers.Real)
-        if not is_number or isinstance(value, bool):
-            raise RequestError(self.name, value, allowed)
-        low, high = self.range or (-math.inf, math.inf)
-        if not math.isfinite(value) or not low <= value <= high:
-            raise RequestError(self.name, value, allowed)
-        return float(value)
-
-    def _range_text(self) -> str:
-        if self.range is None:
-            return ""
-        return f" from {self.range[0]:g} to {self.range[1]:g} {self.unit}".rstrip()
+    schema_: Literal["evo-snn chip 1"] = Field(alias="schema")
+    name: str
+    model: str
+    summary: str
+    parameters: tuple[_ParameterRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -155,6 +117,51 @@ class Chip:
         """Return a parameter that is a word."""
         return str(self.values[key])
 
+    def to_document(self) -> dict[str, Any]:
+        """Return the whole chip as a JSON-able dict; `from_document` is the inverse.
+
+        It holds every value with its unit and source, so that a chip can be kept with what was
+        costed on it and read when the preset or file that it came from is gone or changed.
+        """
+        parameters = [
+            {
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in asdict(parameter).items()
+            }
+            for parameter in self.parameters
+        ]
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "model": self.model,
+            "summary": self.summary,
+            "parameters": parameters,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Chip:
+        """Read what `to_document` gave.
+
+        Values are checked against the ranges in the document, not against any preset's.
+
+        Raises:
+            RequestError: Not such a document, a value outside its range, or a parameter that the
+                model needs is not there.
+        """
+        try:
+            given = _ChipDocument.model_validate(document)
+        except ValidationError as error:
+            known = [*_ChipDocument.model_fields, *_ParameterRecord.model_fields]
+            raise request_error(error, prefix="chip", known=known) from None
+        parameters = tuple(Parameter(**dict(record)) for record in given.parameters)
+        for parameter in parameters:
+            parameter.checked(parameter.value)
+        _check_model(given.model)
+        _check_has_all(given.model, {parameter.name for parameter in parameters})
+        chip = cls(given.name, given.model, given.summary, parameters)
+        MODELS[chip.model].check(chip)
+        return chip
+
 
 def chip_names() -> list[str]:
     """Return the names of the presets, sorted."""
@@ -182,8 +189,7 @@ def load_chip(name_or_path: str | Path, overrides: Mapping[str, Any] | None = No
         file = _ChipFile.model_validate(document)
     except ValidationError as error:
         raise request_error(error, prefix="chip", known=_ParameterTable.model_fields) from None
-    if file.model not in MODELS:
-        raise unknown_name("model", file.model, MODELS)
+    _check_model(file.model)
     _check_complete(file)
     chip = _overridden(file, dict(overrides or {}))
     MODELS[chip.model].check(chip)
@@ -256,13 +262,23 @@ def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     return kept | table
 
 
+def _check_model(model: str) -> None:
+    if model not in MODELS:
+        raise unknown_name("model", model, MODELS)
+
+
 def _check_complete(file: _ChipFile) -> None:
     """Refuse a file that lacks a parameter of its model or has one that the model does not know."""
-    known = set(_document(MODELS[file.model].reference)["parameters"])
+    known = _document(MODELS[file.model].reference)["parameters"]
     for key in file.parameters:
         if key not in known:
             raise unknown_name("chip.parameters", key, known)
-    for key in sorted(known - set(file.parameters)):
+    _check_has_all(file.model, set(file.parameters))
+
+
+def _check_has_all(model: str, given: AbstractSet[str]) -> None:
+    """Refuse a chip that lacks a parameter of its model."""
+    for key in sorted(set(_document(MODELS[model].reference)["parameters"]) - given):
         remedy = "Say inherits = PRESET to take what a preset has."
         raise RequestError(f"chip.parameters.{key}", "nothing", "a value", remedy)
 
