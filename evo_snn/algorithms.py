@@ -30,6 +30,8 @@ from genomes.space import SearchSpace
 
 Affordable = Callable[[Genomes], NDArray[np.bool_]]
 
+_FEWEST_OF_SMS_EMOA = 2  # objectives: its hypervolume contributions have no meaning for one
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -185,13 +187,6 @@ def _sms_emoa(**settings: Any) -> Any:
 
 
 def _age_moea(**settings: Any) -> Any:
-    if find_spec("numba") is None:
-        raise RequestError(
-            "search.algorithm",
-            "age-moea",
-            "another algorithm while Numba is missing",
-            "pip install 'evo_snn[numba]'",
-        )
     from pymoo.algorithms.moo.age import AGEMOEA
 
     return AGEMOEA(**settings)
@@ -223,12 +218,28 @@ def _spea2(objectives: int) -> Callable[..., Any]:
 def _nsga3(objectives: int, seed: int) -> Callable[..., Any]:
     def make(*, pop_size: int, **settings: Any) -> Any:
         from pymoo.algorithms.moo.nsga3 import NSGA3
+        from pymoo.operators.selection.tournament import TournamentSelection
         from pymoo.util.ref_dirs import get_reference_directions
 
         directions = get_reference_directions("energy", objectives, pop_size, seed=seed)
-        return NSGA3(ref_dirs=directions, pop_size=pop_size, **settings)
+        # pymoo's own comparison breaks ties in violation by a generator that has no seed
+        selection = TournamentSelection(func_comp=_less_violating)
+        return NSGA3(ref_dirs=directions, pop_size=pop_size, selection=selection, **settings)
 
     return make
+
+
+def _less_violating(
+    pop: Any, pairs: NDArray[np.int64], *, random_state: np.random.Generator, **_: Any
+) -> NDArray[np.int64]:
+    """Of each pair (n, 2) the one that violates less, at random where equal: (n, 1)."""
+    violation = pop.get("CV").reshape(len(pop))
+    first, second = pairs.T
+    equal = violation[first] == violation[second]
+    wins = np.where(
+        equal, random_state.random(len(pairs)) < 1 / 2, violation[first] < violation[second]
+    )
+    return np.where(wins, first, second)[:, np.newaxis]
 
 
 _PYMOO: dict[str, Callable[..., Any]] = {
@@ -241,6 +252,26 @@ _PYMOO: dict[str, Callable[..., Any]] = {
 def algorithm_names() -> list[str]:
     """The names that ``search.algorithm`` can have."""
     return sorted([*_PYMOO, "nsga3", "random", "spea2"])
+
+
+def check_algorithm(name: str, population: int, objectives: int) -> None:
+    """Check that an algorithm can work so.
+
+    Raises:
+        RequestError: an unknown name, a library that is missing, or a population or a number of
+            objectives that the algorithm cannot work with.
+    """
+    if name not in algorithm_names():
+        raise unknown_name("search.algorithm", name, algorithm_names())
+    if name == "age-moea" and find_spec("numba") is None:
+        allowed = "another algorithm while Numba is missing"
+        raise RequestError("search.algorithm", name, allowed, "pip install 'evo_snn[numba]'")
+    if name == "sms-emoa" and objectives < _FEWEST_OF_SMS_EMOA:
+        allowed = "another algorithm where there is one objective"
+        raise RequestError("search.algorithm", name, allowed, "sms-emoa needs two or more.")
+    if name == "nsga3" and population < objectives:
+        allowed = f"{objectives} or more for nsga3, one an objective"
+        raise RequestError("search.population", population, allowed)
 
 
 def make_algorithm(
@@ -256,15 +287,11 @@ def make_algorithm(
     """The algorithm of that name.
 
     Raises:
-        RequestError: an unknown name, or a population that the algorithm cannot work with.
+        RequestError: as `check_algorithm`.
     """
+    check_algorithm(name, population, objectives)
     if name == "random":
         return RandomSearch(space, population, seed, affordable)
-    if name not in algorithm_names():
-        raise unknown_name("search.algorithm", name, algorithm_names())
-    if name == "nsga3" and population < objectives:
-        allowed = f"{objectives} or more for nsga3, one an objective"
-        raise RequestError("search.population", population, allowed)
     made_for = {"nsga3": _nsga3(objectives, seed), "spea2": _spea2(objectives)}
     make = (_PYMOO | made_for)[name]
     return PymooAlgorithm(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evo_snn.algorithms import algorithm_names, make_algorithm
+from evo_snn.algorithms import algorithm_names, check_algorithm, make_algorithm
 from evo_snn.pareto import hypervolume
 from genomes.errors import RequestError
 from genomes.spaces import make_space
@@ -303,13 +303,91 @@ def test_a_feasible_design_stays_among_infeasible_better_ones(name, space):
     assert len(surviving) == min(SIZE, len(feasible))
 
 
-@pytest.mark.parametrize("objectives", [1, 4])
-@pytest.mark.parametrize("name", NAMES)
-def test_one_objective_or_many(name, objectives, space):
-    algorithm = make(name, space, objectives=objectives)
-    generations, _ = search(algorithm, space, 3, scattered(objectives))
+def equal_steps(objectives):
+    """Few different values, so that many designs are equal."""
+    return lambda space, genomes: np.floor(2 * scattered(objectives)(space, genomes))
 
-    assert len(set(genomes_of(generations))) == 3 * SIZE
+
+def tied_half(space, genomes):
+    """Half of the candidates violate the constraints by one and the same amount."""
+    return np.repeat(genomes.sum(axis=1, keepdims=True) % 2, 2, axis=1) * 1.0
+
+
+TIES = {
+    **CONDITIONS,
+    "all are equally infeasible": (scattered(), constant(1.0, 2)),
+    "half is equally infeasible": (scattered(), tied_half),
+    "half is equally infeasible, few values": (equal_steps(3), tied_half),
+    "few values": (equal_steps(3), constant(0.0, 2)),
+}
+
+
+@pytest.mark.parametrize("condition", TIES)
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_one_search_where_candidates_tie(name, condition, space, monkeypatch):
+    """Nothing is decided by a generator that nobody has seeded."""
+    seeded = np.random.default_rng
+
+    class Unseeded:
+        """pymoo makes such generators in passing; what matters is that none is drawn from."""
+
+        def __getattr__(self, name):
+            raise AssertionError(f"{name} of a generator from the system's entropy")
+
+    def no_entropy(seed=None):
+        return Unseeded() if seed is None else seeded(seed)
+
+    objectives, violations = TIES[condition]
+
+    def asked():
+        algorithm = make(name, space, objectives=3, constraints=2)
+        return search(algorithm, space, 5, objectives, violations)[0]
+
+    first = asked()
+    assert asked() == first
+    monkeypatch.setattr(np.random, "default_rng", no_entropy)
+    assert asked() == first
+
+
+def test_nsga3_breeds_from_what_violates_less(space):
+    """Ties are broken either way; a difference decides."""
+    algorithm = make("nsga3", space, population=4, constraints=1)._algorithm
+    asked = algorithm.ask()
+    for individual, violation in zip(asked, (0.0, 0.0, 1.0, 2.0), strict=True):
+        individual.set("CV", np.array([violation]))
+    pairs = np.array([[0, 1]] * 40 + [[2, 0], [1, 2], [3, 2]])
+    won = algorithm.mating.selection.func_comp(
+        asked, pairs, random_state=np.random.default_rng(0), algorithm=algorithm
+    )[:, 0]
+
+    assert set(won[:40]) == {0, 1}
+    assert list(won[40:]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("values", [scattered, equal_steps])
+@pytest.mark.parametrize(
+    ("name", "objectives"),
+    [(name, n) for name in NAMES for n in (1, 2, 4) if (name, n) != ("sms-emoa", 1)],
+)
+def test_one_objective_or_many(name, objectives, values, space):
+    algorithm = make(name, space, objectives=objectives)
+    generations, _ = search(algorithm, space, 5, values(objectives))
+
+    assert len(set(genomes_of(generations))) == 5 * SIZE
+
+
+def test_sms_emoa_needs_two_objectives(space):
+    with pytest.raises(RequestError, match=r"search\.algorithm: got 'sms-emoa'.*two or more"):
+        make("sms-emoa", space, objectives=1)
+    with pytest.raises(RequestError, match=r"search\.algorithm: got 'sms-emoa'.*two or more"):
+        check_algorithm("sms-emoa", SIZE, 1)
+    check_algorithm("sms-emoa", SIZE, 2)
+
+
+def test_age_moea_asks_for_numba(monkeypatch):
+    monkeypatch.setattr("evo_snn.algorithms.find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"Numba is missing.*evo_snn\[numba\]"):
+        check_algorithm("age-moea", SIZE, 2)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "nsga3"])
