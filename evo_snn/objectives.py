@@ -130,6 +130,10 @@ BUILT_IN: Mapping[str, Metric] = {metric.name: metric for metric in _BUILT_IN}
 """The package's own metrics; each is measured on every trained candidate."""
 
 
+_RESERVED = frozenset({"key", "genome", "state", "generation", "parents"})
+"""Columns of a run's tables that are no metrics."""
+
+
 def objective(
     unit: str = "", *, maximise: bool, log: bool = False, name: str | None = None
 ) -> Callable[[Function], Function]:
@@ -173,7 +177,8 @@ def all_metrics(plugins: Iterable[Path] = ()) -> dict[str, Metric]:
     """Name → metric: the package's, then those of each plug-in file.
 
     Raises:
-        RequestError: a file cannot be read or run, holds no objective, or takes a name twice.
+        RequestError: a file cannot be read or run, holds no objective, or takes a name twice or
+            one that a run's tables have for something else.
     """
     metrics = dict(BUILT_IN)
     for path in plugins:
@@ -185,6 +190,10 @@ def all_metrics(plugins: Iterable[Path] = ()) -> dict[str, Metric]:
                     f"names other than {metric.name!r}",
                     "That metric exists already: give the function another name.",
                 )
+            if metric.name in _RESERVED:
+                allowed = f"names other than {', '.join(sorted(_RESERVED))}"
+                remedy = "A run's tables have such a column: give the function another name."
+                raise RequestError("objectives.plugins", metric.name, allowed, remedy)
             metrics[metric.name] = metric
     return metrics
 
@@ -246,7 +255,7 @@ def _plugin_metrics(path: Path, digest: str) -> tuple[Metric, ...]:
     sys.modules[name] = module  # so that its functions can be pickled by reference
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise RequestError(
             "objectives.plugins", str(path), "a file that runs", f"{type(error).__name__}: {error}"

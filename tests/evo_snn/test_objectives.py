@@ -17,6 +17,7 @@ from evo_snn.objectives import (
     objective_names,
     value_of,
 )
+from evo_snn.run import Run
 from genomes.errors import RequestError
 from genomes.spaces import make_space
 from hardware import estimate
@@ -106,6 +107,8 @@ def test_what_is_not_one_finite_number_is_an_error(
         ("x = 1", "with a function under"),
         ("raise RuntimeError('boom')", "RuntimeError: boom"),
         ("def broken(:", "SyntaxError"),
+        ("import sys; sys.exit('no')", "SystemExit: no"),
+        ("raise SystemExit", "a file that runs"),
         (GOOD.replace("depth", "accuracy"), "names other than 'accuracy'"),
     ],
 )
@@ -115,6 +118,20 @@ def test_a_broken_plugin_gives_one_line(tmp_path: Path, text: str, says: str) ->
         all_metrics([path])
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["key", "genome", "state", "generation", "parents"])
+def test_a_name_that_tables_need_is_no_metric(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, GOOD.replace("def depth", f"def {name}"))
+    with pytest.raises(RequestError, match=f"objectives.plugins: got '{name}'.*another name"):
+        all_metrics([path])
+
+
+def test_every_other_column_of_a_run_is_reserved(tmp_path: Path, finished_run: Run) -> None:
+    metrics = set(finished_run.candidate(finished_run.candidates()["key"][0]).metrics)
+    for name in set(finished_run.candidates().columns) - metrics:
+        with pytest.raises(RequestError, match="objectives.plugins"):
+            all_metrics([write(tmp_path, GOOD.replace("def depth", f"def {name}"))])
 
 
 def test_a_missing_plugin_and_an_unknown_name() -> None:
