@@ -52,7 +52,7 @@ class Standing:
         if self.best_accuracy is not None:
             parts.append(f"best accuracy {self.best_accuracy:.3f}")
         if self.infeasible:
-            parts.append(f"{self.infeasible} over budget")
+            parts.append(f"{self.infeasible} infeasible")
         if self.failures:
             parts.append(f"{self.failures} failed")
         return ", ".join(parts)

@@ -26,7 +26,7 @@ def test_the_standing_counts_by_state() -> None:
     assert (standing.evaluations, standing.trained) == (5, 3)
     assert (standing.infeasible, standing.failures) == (2, 1)
     assert standing.best_accuracy == 0.5
-    assert str(standing) == "hypervolume –, best accuracy 0.500, 2 over budget, 1 failed"
+    assert str(standing) == "hypervolume –, best accuracy 0.500, 2 infeasible, 1 failed"
 
 
 def test_without_a_terminal_a_generation_is_a_log_line(
