@@ -4,7 +4,8 @@ A chip is technology plus circuit parameters, a named preset or a file. A cost i
 inference of a workload takes on it, with the breakdown by layer and by component.
 """
 
-from hardware.chip import DEFAULT_CHIP, Chip, chip_names, load_chip
+from hardware.chip import DEFAULT_CHIP, Chip, load_chip
+from hardware.chip_file import chip_names
 from hardware.cost import Cost, LayerCost
 from hardware.estimator import estimate, is_lossless, lower_bounds, totals
 from hardware.parameter import Parameter

@@ -49,7 +49,7 @@ class Parameter:
             return self._choice(value)
         if isinstance(self.value, tuple):
             if not isinstance(value, list | tuple) or len(value) != len(self.value):
-                raise RequestError(self.name, value, f"{len(self.value)} numbers")
+                raise RequestError(self.name, value, f"a list of {len(self.value)} numbers")
             return tuple(float(self._number(item)) for item in value)
         number = self._number(value)
         return int(number) if isinstance(self.value, int) else float(number)
@@ -60,14 +60,15 @@ class Parameter:
                 return choice
         if isinstance(self.value, str):
             raise unknown_name(self.name, value, map(str, self.choices or ()))
-        raise RequestError(self.name, value, ", ".join(map(str, self.choices or ())))
+        allowed = ", ".join(map(str, self.choices or ()))
+        raise RequestError(self.name, value, allowed, _as_number(value))
 
     def _number(self, value: Any) -> float:
         whole = isinstance(self.value, int)
         allowed = ("a whole number" if whole else "a number") + self._range_text()
         is_number = isinstance(value, numbers.Integral if whole else numbers.Real)
         if not is_number or isinstance(value, bool):
-            raise RequestError(self.name, value, allowed)
+            raise RequestError(self.name, value, allowed, _as_number(value))
         low, high = self.range or (-math.inf, math.inf)
         if not math.isfinite(value) or not low <= value <= high:
             raise RequestError(self.name, value, allowed)
@@ -77,3 +78,8 @@ class Parameter:
         if self.range is None:
             return ""
         return f" from {self.range[0]:g} to {self.range[1]:g} {self.unit}".rstrip()
+
+
+def _as_number(value: Any) -> str:
+    """Remedy where a number was given as text."""
+    return "It is text: give a number, without quotes." if isinstance(value, str) else ""

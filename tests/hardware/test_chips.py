@@ -57,13 +57,15 @@ def test_the_node_chooses_the_tables() -> None:
         ("crossbar_row", 64, r"got 'crossbar_row'; .* Did you mean 'crossbar_rows'\?"),
         ("crossbar_rows", 4, "crossbar_rows: got 4; allowed: a whole number from 8 to 1024 rows"),
         ("crossbar_rows", 64.0, "crossbar_rows: got 64.0; allowed: a whole number"),
-        ("crossbar_rows", "64", "crossbar_rows: got '64'; allowed: a whole number"),
+        ("crossbar_rows", "64", r"got '64'; allowed: a whole number .*\. It is text: give"),
         ("cell_bits", True, "cell_bits: got True; allowed: a whole number"),
         ("clock_mhz", float("inf"), "clock_mhz: got inf; allowed: a number from 1 to 5000 MHz"),
         ("adc_kind", "sra", r"adc_kind: got 'sra'; allowed: flash, sar\. Did you mean 'sar'\?"),
         ("technology_nm", 28, "technology_nm: got 28; allowed: 22, 32, 45, 65"),
         ("adc_levels", 100, "adc_levels: got 100; allowed: 0, 8, 16, 32, 64, 128, 256"),
-        ("adc_sar_area_um2", [1.0, 2.0], r"adc_sar_area_um2: got .*; allowed: 6 numbers"),
+        ("adc_sar_area_um2", [1.0, 2.0], r"got .*; allowed: a list of 6 numbers"),
+        ("adc_sar_area_um2", 3.0, r"adc_sar_area_um2: got 3.0; allowed: a list of 6 numbers"),
+        ("technology_nm", "32", r"got '32'; allowed: 22, 32, 45, 65\. It is text: give a number"),
         ("rows_per_read", 65, "rows_per_read: got 65; allowed: 0 to crossbar_rows 64"),
     ],
 )
@@ -108,6 +110,17 @@ def test_a_users_file_inherits_what_it_does_not_say(tmp_path: Path) -> None:
     assert sources["crossbar_rows"] == str(path)
 
 
+def test_a_value_without_a_source_has_the_file_as_its_source(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(HEIR + "clock_mhz = {value = 400, conditions = 'at 0.9 V'}")
+    (clock,) = (each for each in load_chip(path).parameters if each.name == "clock_mhz")
+    assert (clock.value, clock.source, clock.conditions) == (400.0, str(path), "at 0.9 V")
+    assert isinstance(clock.value, float)
+
+
+HEIR = "inherits = 'rram_32nm'\n[parameters]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -116,9 +129,22 @@ def test_a_users_file_inherits_what_it_does_not_say(tmp_path: Path) -> None:
         ("inherits = 'rram_32nm'\n[parameters]\ncrossbar_rows = 3", "crossbar_rows: got 3"),
         ("inherits = 'rram_32nm'\ncolour = 3", r"chip: got 'colour'"),
         ("inherits = 'rram_32nm'\nmodel = 'crossbars'", r"model: .* Did you mean 'crossbar'\?"),
-        ("model = 'crossbar'", "adc_flash_area_um2: got nothing; .* inherits = PRESET"),
+        ("model = 'crossbar'", "technology_nm: got nothing; .* inherits = PRESET"),
         ("not toml", r"allowed: TOML \("),
         ("parameters = 3", "chip.parameters: got 3"),
+        (HEIR + "cell_bits = 1.5", "cell_bits: got 1.5; allowed: a whole number from 1 to 4 bit"),
+        (HEIR + "crossbar_rows = 70.5", "crossbar_rows: got 70.5; allowed: a whole number"),
+        (HEIR + "crossbar_rows = true", "crossbar_rows: got True; allowed: a whole number"),
+        (HEIR + "crossbar_rows = '64'", "crossbar_rows: got '64'; allowed: a whole number"),
+        (HEIR + "mapping = 3", "mapping: got 3; allowed: flat, kernel"),
+        (HEIR + "adc_sar_area_um2 = 3.0", "adc_sar_area_um2: got 3.0; allowed: a list of 6 numb"),
+        (HEIR + "adc_sar_area_um2 = [3.0]", r"adc_sar_area_um2: got \[3.0\]; allowed: a list of"),
+        (HEIR + "cell_area_um2 = [3.0]", r"cell_area_um2: got .*; allowed: a number from 0.0001"),
+        (HEIR + "clock_mhz = {by_technology_nm = {65 = -1}}", "clock_mhz: got -1.0; allowed: a nu"),
+        (HEIR + "cell_bits = {range = [1, 9]}", r"cell_bits.range: got .*; allowed: \(1.0, 4.0\)"),
+        (HEIR + "cell_bits = {value = 2, unit = 'B'}", "cell_bits.unit: got 'B'; allowed: 'bit'"),
+        (HEIR + "technology_nm = {choices = [28]}", r"technology_nm.choices: got \(28,\); allowed"),
+        (HEIR + "clock_mhz = {description = 'x'}", "clock_mhz.description: got 'x'"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -146,8 +172,19 @@ def test_a_survey_of_adcs_is_another_preset() -> None:
     assert energies[0] / energies[1] == pytest.approx(1049.7 / 134.6)
     areas = [cost.area_components_mm2["adc"] for cost in (survey, ours)]
     assert areas[0] / areas[1] == pytest.approx(3636.6 / 342.1)
-    with pytest.raises(RequestError, match="no value at 45 nm"):
+
+
+def test_only_nodes_that_have_values_are_offered() -> None:
+    chip = load_chip("rram_adcsurvey_32nm")
+    assert chip.parameters[0].name == "technology_nm"
+    assert chip.parameters[0].choices == (22, 32, 65)
+    for node in chip.parameters[0].choices:
+        load_chip("rram_adcsurvey_32nm", {"technology_nm": node})
+    with pytest.raises(RequestError, match="technology_nm: got 45; allowed: 22, 32, 65"):
         load_chip("rram_adcsurvey_32nm", {"technology_nm": 45})
+    # Whoever gives the values themselves may have any node.
+    own = {f"adc_sar_{name}": [1.0] * 6 for name in ("area_um2", "energy_fj")}
+    assert load_chip("rram_adcsurvey_32nm", own | {"technology_nm": 45}).number("technology_nm")
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

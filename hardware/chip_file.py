@@ -1,0 +1,240 @@
+"""Chips' TOML files: presets, users' files and what they inherit, and the values that they give.
+
+A parameter's table holds ``value`` (a number, a word, or a list of numbers), ``unit``, ``source``
+and, where they apply, ``description``, ``conditions``, ``range`` or ``choices``. Instead of
+``value`` it may hold ``by_technology_nm``, a table of values by node; the chip's ``technology_nm``
+chooses. A user's own file may say ``inherits = "PRESET"`` and give only what differs: values, and
+their sources and conditions. What a parameter means is its model's, and stays.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from genomes.errors import RequestError, request_error, unknown_name
+from hardware.models import MODELS
+from hardware.parameter import Parameter, Scalar
+
+_NODE = "technology_nm"
+_VALUES = {"value", "by_technology_nm"}
+
+#: What a file may repeat, but not change.
+_MEANING = ("description", "unit", "range", "choices")
+
+
+class ParameterTable(BaseModel):
+    """One parameter as it stands in a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    value: Scalar | list[float] | None = None
+    by_technology_nm: dict[int, float | list[float]] | None = None
+    unit: str
+    source: str
+    conditions: str = ""
+    range: tuple[float, float] | None = None
+    choices: tuple[Scalar, ...] | None = None
+
+    def at(self, node: Any) -> Any:
+        """Value at a node, in nm; None where there is none."""
+        return self.value if self.value is not None else (self.by_technology_nm or {}).get(node)
+
+
+class ChipFile(BaseModel):
+    """A chip's file, after inheritance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    model: str
+    summary: str = ""
+    parameters: dict[str, ParameterTable]
+
+
+def chip_names() -> list[str]:
+    """Return the names of the presets, sorted."""
+    folder = resources.files("hardware").joinpath("presets")
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def _document(name_or_path: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a chip's file, with what it inherits merged in.
+
+    Args:
+        name_or_path: A preset's name, or a path that ends in ``.toml``.
+        heirs: The files that inherit this one, so that a circle is found.
+    """
+    if name_or_path in heirs:
+        raise RequestError("inherits", name_or_path, "a chip that does not inherit this one")
+    text, label = _text_of(name_or_path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError("chip", name_or_path, f"TOML ({error})") from None
+    given = document.get("parameters", {})
+    if not isinstance(given, dict):
+        raise RequestError("chip.parameters", given, "a table of parameters")
+    tables = {key: _as_table(value, name_or_path) for key, value in given.items()}
+    inherits = document.pop("inherits", None)
+    if inherits is None:
+        return {"name": label} | document | {"parameters": tables}
+    parent = str(inherits)
+    if parent.endswith(".toml"):
+        parent = str(Path(name_or_path).parent / parent)
+    base = _document(parent, (*heirs, name_or_path))
+    merged = dict(base["parameters"])
+    for key, table in tables.items():
+        if key not in merged:
+            raise unknown_name("chip.parameters", key, merged)
+        merged[key] = _merged(merged[key], table)
+    return base | {"name": label} | document | {"parameters": merged}
+
+
+def _text_of(name_or_path: str) -> tuple[str, str]:
+    """Text of a chip's file, and the chip's name where the file says none."""
+    if not name_or_path.endswith(".toml"):
+        if name_or_path not in chip_names():
+            error = unknown_name("chip", name_or_path, chip_names())
+            remedy = error.remedy or "A file's name must end in .toml."
+            raise RequestError("chip", name_or_path, error.allowed, remedy)
+        entry = resources.files("hardware").joinpath("presets", f"{name_or_path}.toml")
+        return entry.read_text(encoding="utf-8"), name_or_path
+    path = Path(name_or_path)
+    try:
+        return path.read_text(encoding="utf-8"), path.stem
+    except OSError as error:
+        raise RequestError("chip", str(path), f"a readable file ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise RequestError("chip", str(path), "TOML (not UTF-8 text)") from None
+
+
+def _as_table(value: Any, source: str) -> dict[str, Any]:
+    """Let a user write ``key = value``; a value without a source has the file as its source."""
+    table = value if isinstance(value, dict) else {"value": value}
+    return {"source": source} | table if table.keys() & _VALUES else table
+
+
+def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Replace fields of `base`; a value of one kind takes the other kind's place."""
+    replaced = _VALUES if table.keys() & _VALUES else set()
+    return {field: value for field, value in base.items() if field not in replaced} | table
+
+
+def check_model(model: str) -> None:
+    """Raise a RequestError where there is no such cost model."""
+    if model not in MODELS:
+        raise unknown_name("model", model, MODELS)
+
+
+def reference(model: str) -> dict[str, Parameter]:
+    """Return the parameters of a model by key, as its reference preset has them."""
+    tables = ChipFile.model_validate(_document(MODELS[model].reference)).parameters
+    node = tables[_NODE].value if _NODE in tables else None
+    return {
+        key: Parameter(
+            name=key,
+            value=_frozen(table.at(node)),
+            unit=table.unit,
+            source=table.source,
+            description=table.description,
+            conditions=table.conditions,
+            range=table.range,
+            choices=table.choices,
+        )
+        for key, table in tables.items()
+    }
+
+
+def read_file(name_or_path: str) -> ChipFile:
+    """Read a chip's file, with what it inherits.
+
+    Raises:
+        RequestError: No such chip, or not a chip's file.
+    """
+    try:
+        file = ChipFile.model_validate(_document(name_or_path))
+    except ValidationError as error:
+        raise request_error(error, prefix="chip", known=ParameterTable.model_fields) from None
+    check_model(file.model)
+    return file
+
+
+def parameters_of(file: ChipFile, overrides: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    """Check a file's values and the overrides against its model's parameters.
+
+    Raises:
+        RequestError: A parameter that the model does not know or that is not there, a wrong
+            value, or a file that changes what a parameter means.
+    """
+    known = reference(file.model)
+    for key in file.parameters:
+        if key not in known:
+            raise unknown_name("chip.parameters", key, known)
+    for key in known:
+        if key not in file.parameters:
+            remedy = "Say inherits = PRESET to take what a preset has."
+            raise RequestError(f"chip.parameters.{key}", "nothing", "a value", remedy)
+    for key in overrides:
+        if key not in known:
+            raise unknown_name("chip parameter", key, known)
+    for key, table in file.parameters.items():
+        _check_table(known[key], table)
+    node = None
+    if _NODE in known:
+        known[_NODE] = replace(known[_NODE], choices=_nodes(file, known[_NODE], overrides))
+        node = known[_NODE].checked(overrides.get(_NODE, file.parameters[_NODE].value))
+    return tuple(
+        _parameter(known[key], table, node, overrides) for key, table in file.parameters.items()
+    )
+
+
+def _nodes(file: ChipFile, node: Parameter, overrides: Mapping[str, Any]) -> tuple[Scalar, ...]:
+    """Nodes at which every parameter has a value."""
+    tables = [
+        table.by_technology_nm
+        for key, table in file.parameters.items()
+        if table.by_technology_nm is not None and key not in overrides
+    ]
+    return tuple(choice for choice in node.choices or () if all(choice in each for each in tables))
+
+
+def _check_table(known: Parameter, table: ParameterTable) -> None:
+    """Refuse a table without a value, with a wrong one at any node, or with another meaning."""
+    place = f"chip.parameters.{known.name}"
+    for field in _MEANING:
+        given, meant = getattr(table, field), getattr(known, field)
+        if given != meant:
+            allowed = f"{meant!r}, which is the model's"
+            remedy = "A chip's file may change value, by_technology_nm, source and conditions."
+            raise RequestError(f"{place}.{field}", given, allowed, remedy)
+    if table.value is not None:
+        known.checked(table.value)
+    elif not table.by_technology_nm:
+        raise RequestError(place, "nothing", "value or by_technology_nm")
+    for value in (table.by_technology_nm or {}).values():
+        known.checked(value)
+
+
+def _parameter(
+    known: Parameter, table: ParameterTable, node: Any, overrides: Mapping[str, Any]
+) -> Parameter:
+    own = replace(known, source=table.source, conditions=table.conditions)
+    if known.name in overrides:
+        return replace(own, value=own.checked(overrides[known.name]), overridden=True)
+    return replace(own, value=own.checked(table.at(node)))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
