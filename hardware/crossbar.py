@@ -81,7 +81,7 @@ def _own_areas(parts: Inventory) -> dict[str, Floats]:
     neuron = _neuron_bits(parts, chip.number("neuron_area_um2") * UM2, logic.adder_area)
     pool = np.where(
         parts.layers.average_pool > 0,
-        logic.accumulator_area(parts.sum_bits, parts.sum_bits),
+        logic.accumulator_area(parts.pooled_bits, parts.pooled_bits),
         chip.number("pool_area_um2") * UM2,
     )
     weight_memory = parts.layers.digital * parts.layers.weights * parts.layers.weight_bits
@@ -189,44 +189,61 @@ def _accumulation_energy(parts: Inventory) -> Floats:
 
 
 def _buffer_energy(parts: Inventory) -> Floats:
-    """Writing each input once, reading it for each position; held products; residual maps."""
+    """Writing each input once, reading it for each position; held sums; residual maps."""
     logic, layers, mapping = parts.logic, parts.layers, parts.mapping
     inputs = layers.in_channels * layers.input_positions
     fetched = layers.positions * layers.groups * layers.rows
-    held = layers.static * layers.out_channels * layers.positions * parts.sum_bits
+    held = parts.held * parts.pooled_bits
     residual = layers.residual_inputs * layers.out_channels * layers.stored_positions
+    residual_bits = residual * parts.map_bits
     return layers.present * (
         mapping.passes * (inputs * logic.sram_write + fetched * logic.sram_read)
         + held * (logic.sram_write + layers.timesteps * logic.sram_read)
-        + layers.timesteps * residual * (logic.sram_write + logic.sram_read)
+        + layers.timesteps * residual_bits * (logic.sram_write + logic.sram_read)
     )
 
 
 def _wire_energy(parts: Inventory, side: Floats) -> Floats:
-    """Inputs to and sums from crossbars within a tile; spikes from layer to layer."""
+    """Inputs to and sums from crossbars within a tile; stored maps from layer to layer."""
     layers, mapping, chip = parts.layers, parts.mapping, parts.chip
     wire = chip.number("wire_energy_fj_per_mm") * FJ / MM * _MEAN_DISTANCE
     inputs = layers.groups * mapping.rows * mapping.column_blocks * _toggle(layers.input_rate)
     sums = layers.out_channels * mapping.row_blocks * parts.converted_bits
     in_tile = mapping.vectors * (inputs + sums * chip.number("sum_toggle")) * _tile_side(parts)
-    spikes = layers.timesteps * layers.out_channels * layers.stored_positions
-    across = spikes * _toggle(layers.output_rate) * (1 + layers.residual_inputs) * side
+    sent = layers.timesteps * layers.stored_positions * _sent_bits(parts)
+    across = sent * _toggle(_stored_rate(layers)) * side
     return (layers.memory * in_tile + layers.present * across) * wire
 
 
+def _sent_bits(parts: Inventory) -> Floats:
+    """Bits sent across the chip for one stored position: its map, and those merged into it."""
+    layers = parts.layers
+    return layers.out_channels * parts.map_bits * (1 + layers.residual_inputs)
+
+
+def _stored_rate(layers: LayerArrays) -> Floats:
+    """Spikes per stored value and step: OR of a window of independent spikes, where they pool."""
+    pooled = 1 - (1 - layers.output_rate) ** layers.window
+    return np.where(layers.average_pool > 0, layers.output_rate, pooled)
+
+
 def _pool_energy(parts: Inventory) -> Floats:
-    """Pooling spikes (a unit of four) or sums (an addition each), and combining residual maps."""
+    """Pooling spikes (a unit of four) or sums (an addition each), and combining residual maps.
+
+    Sums of a static input are pooled once, before they are held.
+    """
     layers, logic = parts.layers, parts.logic
     stored = layers.out_channels * layers.stored_positions
-    spike_pool = stored * np.ceil(layers.window / _POOL_INPUTS)
-    sum_pool = layers.out_channels * layers.positions
+    spike_pool = layers.timesteps * stored * np.ceil(layers.window / _POOL_INPUTS)
+    times = np.where(layers.static > 0, 1.0, layers.timesteps)
+    sum_pool = times * layers.out_channels * layers.positions
     pooled = np.where(
         layers.average_pool > 0,
-        sum_pool * logic.accumulate(parts.sum_bits, parts.sum_bits),
+        sum_pool * logic.accumulate(parts.pooled_bits, parts.pooled_bits),
         spike_pool * (parts.chip.number("pool_energy_fj") * FJ),
     )
-    combined = layers.residual_inputs * stored * logic.adder_energy
-    return layers.present * layers.timesteps * (pooled * (layers.window > 1) + combined)
+    combined = layers.timesteps * layers.residual_inputs * stored * parts.map_bits
+    return layers.present * (pooled * (layers.window > 1) + combined * logic.adder_energy)
 
 
 def _latencies(parts: Inventory, side: Floats) -> dict[str, Floats]:
@@ -248,13 +265,13 @@ def _latencies(parts: Inventory, side: Floats) -> dict[str, Floats]:
         "accumulation": sequential * (1 + doublings(mapping.row_blocks)) * units.clock_time,
         "neuron": updates * parts.sharing * units.clock_time,
         "buffer": sequential * fetches * units.clock_time,
-        "interconnect": sent * (np.ceil(layers.out_channels / bus) * units.clock_time + flight),
+        "interconnect": sent * (np.ceil(_sent_bits(parts) / bus) * units.clock_time + flight),
         "digital": layers.digital * macs * mapping.passes * units.clock_time,
     }
 
 
 def _leakage_power(parts: Inventory, side: Floats) -> Floats:
-    """Leakage of everything that is built, in W, (n,)."""
+    """Leakage in W, (n,), of all parts for which the chip has a figure."""
     logic, chip = parts.logic, parts.chip
     bits = parts.state_bits + parts.constant_bits + parts.buffer_bits
     weights = parts.layers.digital * parts.layers.weights * parts.layers.weight_bits
@@ -262,11 +279,14 @@ def _leakage_power(parts: Inventory, side: Floats) -> Floats:
     neurons = parts.neuron_units * _neuron_bits(parts, neuron_leakage, logic.adder_leakage)
     macs = parts.macs * logic.accumulator_leakage(parts.sum_bits, parts.sum_bits)
     accumulators = _accumulator_bits(parts, logic.adder_leakage, logic.register_leakage)
+    pooling = (parts.layers.average_pool * parts.pool_units) * logic.accumulator_leakage(
+        parts.pooled_bits, parts.pooled_bits
+    )
     wires = parts.tiles * 2 * _tile_side(parts) + 2 * side
     wire = chip.number("bus_bits") * chip.number("wire_leakage_nw_per_mm") * NW / MM
     return (
         parts.allocated * parts.units.crossbar_leakage
-        + total((bits + weights) * logic.sram_leakage + neurons + macs + accumulators)
+        + total((bits + weights) * logic.sram_leakage + neurons + macs + accumulators + pooling)
         + wires * wire
     )
 

@@ -32,10 +32,14 @@ class Inventory:
         copies: Copies that work in parallel.
         converted_bits: Bits of one column's sum after its slices are put together.
         sum_bits: Bits of one output's complete sum.
+        pooled_bits: Bits of what a neuron takes in: of the sum of a window's sums, where these are
+            pooled, else of one sum.
+        held: Sums that are kept for all time steps, as the input is the same in each.
+        map_bits: Bits of one value of the stored map: 1, or wide enough to add residual maps.
         output_additions: Additions of partial sums for one output and pass.
         state_bits: Bits of membrane state, all neurons together; none for a single time step.
         constant_bits: Bits of the thresholds and biases, one of each a channel.
-        buffer_bits: Bits of input maps, held products and residual maps.
+        buffer_bits: Bits of input maps, held sums and residual maps.
         neuron_units: Neuron units of all copies.
         sharing: Output channels that one neuron unit serves.
         macs: Multiply-accumulate units (digital layers).
@@ -54,6 +58,9 @@ class Inventory:
     copies: Floats
     converted_bits: Floats
     sum_bits: Floats
+    pooled_bits: Floats
+    held: Floats
+    map_bits: Floats
     output_additions: Floats
     state_bits: Floats
     constant_bits: Floats
@@ -77,6 +84,9 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
     memory_sum = converted + doublings(mapping.column_reads) + layers.input_bits - 1
     digital_sum = layers.weight_bits + layers.input_bits - 1 + doublings(layers.rows)
     sum_bits = np.where(digital, digital_sum, memory_sum)
+    pooled_bits = sum_bits + (layers.average_pool > 0) * doublings(layers.window)
+    held = present * layers.static * (layers.timesteps > 1) * layers.neurons
+    map_bits = doublings(2 + layers.residual_inputs)
     sharing = np.minimum(chip.number("neurons_per_unit"), layers.out_channels)
     has_state = (layers.state_bits > 0) & (present > 0)
     per_tile = chip.number("crossbars_per_tile")
@@ -93,10 +103,13 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
         copies=copies,
         converted_bits=converted,
         sum_bits=sum_bits,
+        pooled_bits=pooled_bits,
+        held=held,
+        map_bits=map_bits,
         output_additions=mapping.column_reads + (layers.input_bits > 1),
         state_bits=present * (layers.timesteps > 1) * layers.neurons * layers.state_bits,
         constant_bits=present * 2 * layers.out_channels * layers.state_bits,
-        buffer_bits=_buffer_bits(layers, sum_bits),
+        buffer_bits=_buffer_bits(layers, held * pooled_bits, map_bits),
         neuron_units=has_state * copies * np.ceil(layers.out_channels / sharing),
         sharing=sharing,
         macs=layers.digital * chip.number("digital_units"),
@@ -106,12 +119,11 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
     )
 
 
-def _buffer_bits(layers: LayerArrays, sum_bits: Floats) -> Floats:
-    """Input map, the held products of a static input, and the residual maps."""
+def _buffer_bits(layers: LayerArrays, held_bits: Floats, map_bits: Floats) -> Floats:
+    """Input map, the held sums of a static input, and the residual maps until they are merged."""
     inputs = layers.in_channels * layers.input_positions * layers.input_bits
-    held = layers.static * layers.out_channels * layers.positions * sum_bits
-    residual = layers.residual_inputs * layers.out_channels * layers.stored_positions
-    return layers.present * (inputs + held + residual)
+    residual = layers.residual_inputs * layers.out_channels * layers.stored_positions * map_bits
+    return layers.present * (inputs + residual) + held_bits
 
 
 def doublings(count: Floats) -> Floats:

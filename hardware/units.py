@@ -118,9 +118,11 @@ def unit_costs(chip: Chip, read: Reading) -> Units:
         "column_driver_area_um2"
     )
     row_energy = width * chip.number("word_line_energy_fj") + chip.number("row_driver_energy_fj")
-    leakage = (height + width) * chip.number("driver_leakage_nw") + adcs * chip.numbers(
-        f"adc_{kind}_leakage_nw"
-    )[index]
+    leakage = (
+        (height + width) * chip.number("driver_leakage_nw")
+        + chip.number("decoder_leakage_nw")
+        + adcs * chip.numbers(f"adc_{kind}_leakage_nw")[index]
+    )
     return Units(
         adcs=adcs,
         cell_area=height * width * chip.number("cell_area_um2") * UM2,

@@ -77,7 +77,8 @@ LATENCY_NS = {
     "digital": 0.0,
 }
 LEAKAGE_NW = (
-    4 * 128 * 0.05767
+    # 4 crossbars with 64 + 64 drivers and a decoder each.
+    4 * (128 * 0.05767 + 1.099)
     + (48 + 96 + 10) * 0.001735
     + 12 * (0.5565 + 3 * 0.2231)
     + 8 * ((8 + 9) * 0.2231 + (9 + 9) * 0.05767)
@@ -166,7 +167,9 @@ def conv(inputs: int, outputs: int, **more: Any) -> dict[str, Any]:
         (conv(2, 8, kind="conv3d", kernel=[3] * 3, in_size=[4] * 3, out_size=[2] * 3), {}, 1),
     ],
 )
-def test_crossbars_of_a_layer(layer: dict[str, Any], overrides: dict[str, Any], crossbars: int):
+def test_crossbars_of_a_layer(
+    layer: dict[str, Any], overrides: dict[str, Any], crossbars: int
+) -> None:
     cost = estimate(network(layer), "rram_32nm", {"crossbars_per_tile": 1} | overrides)
     assert cost.crossbars == cost.tiles == crossbars
 
@@ -250,15 +253,97 @@ def test_copies_share_positions() -> None:
     assert one.energy_components_uj["adc"] == four.energy_components_uj["adc"]
 
 
-def test_pooling_and_residual_maps_cost_something() -> None:
+def test_a_static_input_is_held_for_further_steps_alone() -> None:
+    # In one step, there is nothing to hold.
+    assert estimate(network(LAYER | {"static_input": True}, timesteps=1)) == estimate(
+        network(LAYER, timesteps=1)
+    )
+
+
+#: 8 channels of 6 x 6 sums, of which 2 x 2 are averaged before 8 x 9 neurons. A sum of 9 rows in
+#: 8 slices has 7 + 8 bits, the sum of 4 such sums 17.
+AVERAGED = conv(1, 8, pool=[2, 2], pool_kind="average")
+
+
+def test_sums_of_a_static_input_are_pooled_once_and_held_afterwards() -> None:
+    moving = estimate(network(AVERAGED, timesteps=3))
+    static = estimate(network(AVERAGED | {"static_input": True}, timesteps=3))
+    held = static.area_components_mm2["buffer"] - moving.area_components_mm2["buffer"]
+    assert held == pytest.approx(72 * 17 * 0.3366e-6, rel=1e-9)
+    # 64 inputs are written and 9 of them read for each of 36 positions; sums are read thrice.
+    buffer = 64 * 2.646 + 36 * 9 * 0.2686 + 72 * 17 * (2.646 + 3 * 0.2686)
+    assert static.energy_components_uj["buffer"] == pytest.approx(buffer * 1e-9, rel=1e-12)
+    once = 8 * 36 * 17 * (2.021 + 1.361) * 1e-9
+    assert static.energy_components_uj["other"] == pytest.approx(once, rel=1e-12)
+    assert moving.energy_components_uj["other"] == pytest.approx(3 * once, rel=1e-12)
+
+
+def test_what_pools_sums_leaks() -> None:
+    silent = ("driver", "decoder", "sram", "neuron", "register")
+    overrides: dict[str, Any] = {f"{part}_leakage_nw": 0 for part in silent}
+    overrides |= {"wire_leakage_nw_per_mm": 0, "leak_adders": 0, "crossbars_per_tile": 1}
+    cost = estimate(network(AVERAGED), "rram_32nm", overrides)
+    # Adders: 8 ADCs with 8 bits of shift-add and 15 of the sum, 9 row counters, 17 of the pool.
+    expected = (8 * (8 + 15) + 9 + 17) * 0.2231e-9 * cost.latency_ms * 1e-3 * 1e6
+    assert cost.leakage_energy_uj == pytest.approx(expected, rel=1e-12)
+
+
+def test_pooling_costs_something() -> None:
     # 8 channels of 3 x 3 pooled positions, 2 steps, one unit of 4 spikes each: 1.824 fJ.
     pooled = estimate(network(conv(1, 8, pool=[2, 2])))
     assert pooled.energy_components_uj["other"] == pytest.approx(8 * 9 * 2 * 1.824e-9, rel=1e-12)
-    plain, residual = (estimate(network(conv(1, 8, residual_inputs=n))) for n in (0, 1))
-    # One adder bit for each of 8 * 36 values in 2 steps; a map of as many bits.
-    assert residual.energy_components_uj["other"] == pytest.approx(576 * 2.021e-9, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("maps", "bits"),
+    # Up to 1 + maps spikes are added: 3, 4, 5 and 9 values.
+    [(1, 2), (2, 2), (3, 3), (7, 4)],
+)
+def test_residual_maps_are_as_wide_as_their_sum(maps: int, bits: int) -> None:
+    plain, residual = (estimate(network(conv(1, 8, residual_inputs=n))) for n in (0, maps))
+    # 8 * 36 values of each map in 2 steps: added, written and read.
+    values = maps * 8 * 36 * bits
+    added = residual.energy_components_uj["other"]
+    assert added == pytest.approx(2 * values * 2.021e-9, rel=1e-12)
     more = residual.area_components_mm2["buffer"] - plain.area_components_mm2["buffer"]
-    assert more == pytest.approx(288 * 0.3366e-6, rel=1e-9)
+    assert more == pytest.approx(values * 0.3366e-6, rel=1e-9)
+    kept = residual.energy_components_uj["buffer"] - plain.energy_components_uj["buffer"]
+    assert kept == pytest.approx(2 * values * (2.646 + 0.2686) * 1e-9, rel=1e-9)
+
+
+def chip_side_mm(cost: Cost) -> float:
+    """Side of the square s x s that is a chip without its own bus, 2 s of 64 wires of 0.112 um."""
+    bus = 64 * 0.112e-3
+    return sqrt(cost.area_mm2 + bus**2) - bus
+
+
+@pytest.mark.parametrize(
+    ("layer", "positions", "bits", "toggles"),
+    [
+        # A spike in a tenth of the outputs: a bit differs from the last with 2 * 0.1 * 0.9.
+        (conv(1, 32), 36, 32, 0.18),
+        # OR of 4 spikes: 1 - 0.9^4 = 0.3439.
+        (conv(1, 32, pool=[2, 2]), 9, 32, 2 * 0.3439 * 0.6561),
+        # OR of 3: 1 - 0.9^3 = 0.271.
+        (conv(1, 32, pool=[1, 3]), 12, 32, 2 * 0.271 * 0.729),
+        # The neuron comes after average pooling, so its rate is the map's.
+        (conv(1, 32, pool=[2, 2], pool_kind="average"), 9, 32, 0.18),
+        # Two maps of 2 bits each.
+        (conv(1, 32, residual_inputs=1), 36, 128, 0.18),
+    ],
+)
+def test_stored_maps_cross_the_chip(
+    layer: dict[str, Any], positions: int, bits: int, toggles: float
+) -> None:
+    # Neither inputs nor sums toggle within tiles.
+    rates = {"input_rate": 0.0, "output_rate": 0.1}
+    cost = estimate(network(layer | rates), "rram_32nm", {"sum_toggle": 0})
+    way = 2 / 3 * chip_side_mm(cost)
+    energy = 2 * positions * bits * toggles * way * 110.1e-9
+    assert cost.energy_components_uj["interconnect"] == pytest.approx(energy, rel=1e-9)
+    # 64 bits a cycle of 2 ns, then the wire.
+    time = 2 * positions * (max(bits / 64, 1) * 2.0 + way * 0.2194) * 1e-6
+    assert cost.latency_components_ms["interconnect"] == pytest.approx(time, rel=1e-9)
 
 
 def test_shared_tiles_have_no_area_of_one_layer() -> None:
