@@ -20,6 +20,7 @@ import numpy as np
 from scipy import stats
 
 import evo_snn
+from evo_snn.store import Store
 
 CONFIG = Path(__file__).resolve().parent.parent / "digits.toml"
 
@@ -38,8 +39,9 @@ def measured(arm: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
         run = evo_snn.evolve(
             CONFIG, Path(folder) / "run", seed=seed, overrides={**settings, **ARMS[arm], **alone}
         )
-        generations, candidates = run.generations(), run.candidates()
-        steps = int(candidates["state"].ne("infeasible").sum()) * run.config.training.steps
+        generations = run.generations()
+        with Store.open(run.folder) as store:  # a design may miss a bound only after training
+            steps = sum(each.training_steps for each in store.candidates(details=False))
         return {
             "arm": arm,
             "seed": seed,
