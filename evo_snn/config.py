@@ -6,6 +6,7 @@ and the options of a space are checked by the parts that own them.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ Strategy = Literal["none", "parents", "shared"]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
+_MOST_JOBS = 1024
 _ENVIRONMENT = "environment"  # the table that a run folder's config.toml has beside the sections
 
 
@@ -55,6 +57,12 @@ def _listed(value: Any) -> Any:
 def _path(value: Any) -> Any:
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError("a path")
+    return value
+
+
+def _device(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(r"cpu|cuda(:[0-9]+)?|mps", value):
+        raise ValueError("cpu, cuda, cuda:N (the Nth of several) or mps")
     return value
 
 
@@ -85,8 +93,8 @@ class SearchSection(_Section):
 
     space: str = Field(min_length=1)
     algorithm: Algorithm = "nsga2"
-    population: Annotated[int, Field(strict=True, ge=2)] = 24
-    generations: Count = 10
+    population: Annotated[int, Field(strict=True, ge=2, le=100_000)] = 24
+    generations: Annotated[Count, Field(le=1_000_000)] = 10
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
 
 
@@ -102,7 +110,7 @@ class TrainingSection(_Section):
     learning_rate: Annotated[Real, Field(gt=0)] = 1e-2
     weight_decay: Annotated[Real, Field(ge=0)] = 0.0
     evaluations: Count = 3
-    device: str = Field(default="cpu", min_length=1)
+    device: Annotated[str, BeforeValidator(_device)] = "cpu"
 
 
 class InheritanceSection(_Section):
@@ -178,7 +186,9 @@ def _interval(value: Any) -> Any:
 class WorkersSection(_Section):
     """``[workers]``: how many candidates are evaluated at a time, and by which joblib backend."""
 
-    jobs: Count = Field(default_factory=usable_cores)
+    jobs: Annotated[Count, Field(le=_MOST_JOBS)] = Field(
+        default_factory=lambda: min(usable_cores(), _MOST_JOBS)
+    )
     backend: Literal["loky", "threading", "sequential"] = "loky"
 
 
@@ -369,10 +379,14 @@ def _validated(document: dict[str, Any]) -> Config:
 def _as_request_error(
     error: ValidationError, model: type[BaseModel], *, field: str
 ) -> RequestError:
-    """One line for the first error; an unknown key is named with its table, and the nearest key."""
-    first = error.errors()[0]
-    if first["type"] != "extra_forbidden":
+    """One line for one error, an unknown section or key first: what is missing may be it, misspelt.
+
+    It is named with its table, and the nearest key.
+    """
+    unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
+    if not unknown:
         return request_error(error)
+    first = min(unknown, key=lambda each: len(each["loc"]))
     for part in first["loc"][:-1]:
         field = str(part)
         inner = model.model_fields[str(part)].annotation

@@ -116,6 +116,13 @@ def test_the_environment_that_a_run_records_is_no_part_of_it():
         ("training.steps=many", r"training.steps: got 'many'; allowed: a valid integer"),
         ("training.steps=true", r"training.steps: got True"),
         ("training.learning_rate=nan", r"training.learning_rate: got nan"),
+        ("search.population=1000000000", r"search.population: .*less than or equal to 100000"),
+        ("search.generations=1000001", r"search.generations: .*less than or equal to 1000000"),
+        ("workers.jobs=1025", r"workers.jobs: got 1025; allowed: less than or equal to 1024"),
+        ("training.device=gpu", r"training.device: got 'gpu'; allowed: cpu, cuda, cuda:N"),
+        ("training.device='cuda:'", r"training.device: got 'cuda:'; allowed: cpu, cuda, cuda:N"),
+        ("training.device=''", r"training.device: got ''; allowed: cpu, cuda, cuda:N"),
+        ("training.device=0", r"training.device: got 0; allowed: cpu, cuda, cuda:N"),
         ("search.algorithm=nsga", r"search.algorithm: got 'nsga'; allowed: 'nsga2'"),
         ("search=3", r"search: got 3; allowed: a table"),
         ("data.validation_fraction=0.9", r"data.validation_fraction: got 0.9"),
@@ -141,6 +148,33 @@ def test_what_has_no_default_is_asked_for(missing):
     document = {name: table for name, table in MINIMAL.items() if name != missing}
     with pytest.raises(RequestError, match=f"{missing}: got nothing"):
         load_config(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"data": {"name": "digits"}, "serch": {"space": "plain"}}, "section: got 'serch'.*'searc"),
+        ({"data": {"name": "digits"}, "search": {"spase": "plain"}}, "search: got 'spase'.*'space"),
+        ({"data": {"nme": "digits"}, "serch": {"space": "plain"}}, "section: got 'serch'"),
+    ],
+)
+def test_what_is_misspelt_is_named_before_what_is_missing(document, message):
+    with pytest.raises(RequestError, match=message):
+        load_config(document)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:12", "mps"])
+def test_devices(device):
+    assert load_config(MINIMAL, {"training.device": device}).training.device == device
+
+
+def test_the_limits_are_allowed_and_the_default_of_jobs_keeps_to_its_own(monkeypatch):
+    large = {"search.population": 100_000, "search.generations": 1_000_000, "workers.jobs": 1024}
+    assert load_config(MINIMAL, large).search.population == 100_000
+    monkeypatch.setattr("evo_snn.config.usable_cores", lambda: 4096)
+    config = load_config(MINIMAL)
+    assert config.workers.jobs == 1024
+    assert load_config(config) == config
 
 
 def test_a_missing_file_and_broken_toml_are_told_in_one_line(tmp_path):
@@ -203,7 +237,7 @@ documents = st.fixed_dictionaries(
             {"space": names},
             optional={
                 "algorithm": st.sampled_from(["nsga2", "random", "spea2"]),
-                "population": st.integers(2, 10**6),
+                "population": st.integers(2, 10**5),
                 "seed": st.integers(0, 2**63 - 1),
             },
         ),
