@@ -28,14 +28,13 @@ from evo_snn.connection import (
     unreadable,
 )
 from evo_snn.filesystem import WriterLock, remove_leftovers, sync_folder, write_atomically
+from evo_snn.folder import CONFIG, WEIGHTS, refuse_occupied, take_lock
 from evo_snn.rows import build, check_finite, insert_candidate, load_candidates, set_meta_row
 from evo_snn.schema import FORMAT_VERSION
 from genomes.errors import RequestError, nearest
 
-CONFIG = "config.toml"
-WEIGHTS = "weights"
+__all__ = ["CONFIG", "DATABASE", "WEIGHTS", "GenerationRecord", "Store"]
 
-_LOCK = "run.lock"
 _SHARED_BANK = "shared_bank"  # the name in `meta` of the generation whose bank is kept
 _SAFE_KEY = re.compile(r"[0-9A-Za-z_-]+")
 
@@ -82,7 +81,7 @@ class Store:
         """Start a run's folder and open it for writing.
 
         Args:
-            folder: A new folder, or one without a run.
+            folder: A new or empty folder; what a creation that was killed left there may stay.
             config_toml: The whole resolved configuration; kept as ``config.toml``, followed by the
                 environment as a table.
             environment: Versions and platform, as `evo_snn.environment.current_environment` says.
@@ -91,15 +90,17 @@ class Store:
             constraints: Metric → bound, as JSON values.
 
         Raises:
-            RequestError: If the folder holds a run, somebody's ``config.toml``, or cannot be
-                written. Nothing in it was touched then.
+            RequestError: If the folder holds anything else, is not named, or cannot be written.
+                Nothing in it was touched then.
         """
+        if not str(folder):
+            raise RequestError("out", "", "a folder", "A dot is the current one.")
         folder = Path(folder).resolve()
         config = f"{config_toml.rstrip()}\n\n{tomli_w.dumps({'environment': dict(environment)})}"
-        _refuse_occupied(folder, config)
-        lock = _lock(folder, make=True)
+        refuse_occupied(folder, config)
+        lock = take_lock(folder, make=True)
         try:
-            _refuse_occupied(folder, config)
+            refuse_occupied(folder, config)
             fresh = folder / f".{DATABASE}.tmp"
             fresh.unlink(missing_ok=True)
             with closing(connect(fresh, "rwc")) as database:
@@ -132,7 +133,7 @@ class Store:
         folder = Path(folder).resolve()
         if not (folder / DATABASE).is_file():
             raise RequestError("run folder", str(folder), f"a folder with {DATABASE}")
-        lock = None if read_only else _lock(folder, make=False)
+        lock = None if read_only else take_lock(folder, make=False)
         try:
             database = connect_reader(folder) if read_only else connect_writer(folder)
             store = cls(folder, database, lock)
@@ -165,7 +166,9 @@ class Store:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close it; an interrupted writer notes on the interruption what is left."""
+        if isinstance(error, KeyboardInterrupt) and self._lock is not None:
+            error.add_note(f"the run in {self.folder} is intact up to its last stored candidate")
         self.close()
 
     # Writing
@@ -370,30 +373,3 @@ class Store:
     def _load(self, where: str, values: tuple[Any, ...], *, details: bool) -> list[Candidate]:
         with self._snapshot() as database:
             return load_candidates(database, where, values, details=details)
-
-
-def _refuse_occupied(folder: Path, config: str) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise RequestError("out", str(folder), "a folder")
-    if (folder / DATABASE).exists():
-        raise RequestError("out", str(folder), "a folder without a run", "Choose another one.")
-    # The same configuration is what a run that was killed while it was being made has left.
-    existing = folder / CONFIG
-    if existing.exists() and existing.read_bytes() != config.encode():
-        remedy = "A run would overwrite it: choose another folder."
-        raise RequestError("out", str(folder), f"a folder without {CONFIG}", remedy)
-
-
-def _lock(folder: Path, *, make: bool) -> WriterLock:
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        return WriterLock(folder / _LOCK)
-    except BlockingIOError:
-        remedy = "Wait until it ends, or choose another folder."
-        raise RequestError(
-            "run folder", str(folder), "a run that no other process is writing", remedy
-        ) from None
-    except OSError as error:
-        reason = f"{error.strerror}."
-        raise RequestError("run folder", str(folder), "a folder to write in", reason) from None

@@ -222,11 +222,65 @@ def test_a_folder_that_holds_a_run_is_left_alone(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_config_of_somebody_else_is_not_overwritten(tmp_path):
-    (tmp_path / "config.toml").write_text("mine = 1")
-    with pytest.raises(RequestError, match=r"without config.toml"):
+@pytest.mark.parametrize(
+    ("foreign", "text"),
+    [
+        ("config.toml", "mine = 1"),
+        ("notes.txt", "mine"),
+        (".hidden", ""),
+        ("weights/mine.safetensors", "mine"),
+        ("weights", "no folder"),
+        ("run.sqlite-wal", "mine"),
+    ],
+)
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path, foreign, text):
+    path = tmp_path / foreign
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+    with pytest.raises(RequestError, match=f"a new or empty folder. It holds {foreign[:7]}"):
         make(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == [path]
+    assert path.read_text() == text
+
+
+def test_what_comes_while_a_run_is_made_is_seen_once_the_lock_is_held(tmp_path, monkeypatch):
+    class Late(WriterLock):
+        def __init__(self, path):
+            super().__init__(path)
+            (tmp_path / "late.txt").touch()
+
+    monkeypatch.setattr("evo_snn.folder.WriterLock", Late)
+    with pytest.raises(RequestError, match=r"It holds late\.txt"):
+        make(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["late.txt"]
+
+
+def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match="out: got ''; allowed: a folder"):
+        make("")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_writer_says_what_is_left(tmp_path):
+    def interrupted(store):
+        with store:
+            assert store.candidates() == []
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        interrupted(make(tmp_path))
+    with pytest.raises(KeyboardInterrupt) as other:
+        interrupted(Store.open(tmp_path))
+
+    expected = f"the run in {tmp_path} is intact up to its last stored candidate"
+    assert interrupt.value.__notes__ == [expected]
+    assert not hasattr(other.value, "__notes__")
+
+
+def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match="a folder"):
         make(tmp_path / "file")

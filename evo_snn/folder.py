@@ -1,0 +1,73 @@
+"""The folder of a run: what lies in it, whether a new run may have it, who writes it."""
+
+from pathlib import Path
+
+from evo_snn.connection import DATABASE
+from evo_snn.filesystem import WriterLock
+from genomes.errors import RequestError
+
+CONFIG = "config.toml"
+WEIGHTS = "weights"
+
+_LOCK = "run.lock"
+# What the creation of a run makes on its way to the database, which comes last.
+_OF_A_CREATION = frozenset({_LOCK, WEIGHTS, CONFIG, f".{CONFIG}.tmp", f".{DATABASE}.tmp"})
+_SHOWN = 3  # names of foreign files in an error
+
+
+def refuse_occupied(folder: Path, config: str) -> None:
+    """Refuse a folder that holds anything but what a creation that was killed has left there.
+
+    Args:
+        folder: One that may be absent.
+        config: What ``config.toml`` would hold; an equal one is a creation's.
+
+    Raises:
+        RequestError: If the folder holds anything else, or cannot be read.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RequestError("out", str(folder), "a folder")
+    try:
+        found = _names(folder)
+        foreign = sorted(found - _OF_A_CREATION)
+        weights = folder / WEIGHTS
+        if WEIGHTS in found and (not weights.is_dir() or _names(weights)):
+            foreign.append(WEIGHTS)
+        if CONFIG in found and (folder / CONFIG).read_bytes() != config.encode():
+            foreign.append(CONFIG)
+    except OSError as error:
+        reason = f"{error.strerror}."
+        raise RequestError("out", str(folder), "a new or empty folder", reason) from None
+    if DATABASE in found:
+        raise RequestError("out", str(folder), "a folder without a run", "Choose another one.")
+    if foreign:
+        more = " and more" if len(foreign) > _SHOWN else ""
+        remedy = f"It holds {', '.join(foreign[:_SHOWN])}{more}."
+        raise RequestError("out", str(folder), "a new or empty folder", remedy)
+
+
+def take_lock(folder: Path, *, make: bool) -> WriterLock:
+    """Become the one writer of a run's folder; ``make`` it where it is absent.
+
+    Raises:
+        RequestError: If another process is writing, or the folder cannot be written.
+    """
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        return WriterLock(folder / _LOCK)
+    except BlockingIOError:
+        remedy = "Wait until it ends, or choose another folder."
+        raise RequestError(
+            "run folder", str(folder), "a run that no other process is writing", remedy
+        ) from None
+    except OSError as error:
+        reason = f"{error.strerror}."
+        raise RequestError("run folder", str(folder), "a folder to write in", reason) from None
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):  # a folder to be made
+        return set()
