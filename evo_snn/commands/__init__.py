@@ -9,9 +9,10 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from evo_snn.commands.estimate import chips, estimate
 from evo_snn.commands.evolve import evolve
@@ -23,6 +24,7 @@ from evo_snn.commands.train import train
 from genomes.errors import RequestError
 
 _DEBUG = "--debug"
+_NO_NOTE = "the command did not finish"
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init,
@@ -37,6 +39,20 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     datasets,
     objectives,
 )
+
+
+class InterruptedCommandError(Exception):
+    """Ctrl-C, with what is known of what it left; typer would end without a word."""
+
+
+class _Group(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            notes = getattr(interrupt, "__notes__", ())
+            raise InterruptedCommandError("; ".join(notes) or _NO_NOTE) from interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,6 +84,7 @@ def _log_to_standard_error() -> None:
 def make_app() -> typer.Typer:
     """The command line as an object, e.g. for tests."""
     app = typer.Typer(
+        cls=_Group,
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -103,6 +120,9 @@ def _report(error: Exception, *, debug: bool) -> int:
     if isinstance(error, RequestError):
         say("error", text)
         return 2
+    if isinstance(error, InterruptedCommandError):
+        say("interrupted", text)
+        return 1
     if _is_nothing_feasible(error):
         say("error", text)
         return 3

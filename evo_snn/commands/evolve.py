@@ -7,6 +7,7 @@ import typer
 
 from evo_snn.commands.look import print_front
 from evo_snn.commands.output import print_lines, short
+from genomes.errors import RequestError
 
 if TYPE_CHECKING:
     from evo_snn.run import Run
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def evolve(
     config: Annotated[Path, typer.Argument(help="A TOML file; evo-snn init writes examples.")],
     out: Annotated[
-        Path | None, typer.Option(help="The run's folder: a new one.", metavar="DIR")
+        str | None, typer.Option(help="The run's folder: new or empty.", metavar="DIR")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Overrides search.seed.")] = None,
     generations: Annotated[
@@ -34,12 +35,14 @@ def evolve(
     """Search: evolve designs, print the front, draw the figures."""
     from evo_snn.config import parse_set
 
+    if out is not None and not out.strip():
+        raise RequestError("--out", out, "a folder", "A dot is the current one.")
     overrides = dict(parse_set(text) for text in settings or ())
     from evo_snn import search
 
     run = search.evolve(
         config,
-        out=out,
+        out=None if out is None else Path(out),
         seed=seed,
         generations=generations,
         population=population,

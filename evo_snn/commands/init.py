@@ -21,9 +21,13 @@ def init(
         raise RequestError("DIR", str(folder), "a folder without the example files", remedy)
     if folder.exists() and not folder.is_dir():
         raise RequestError("DIR", str(folder), "a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for source in sources:
-        shutil.copyfile(source, folder / source.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            shutil.copyfile(source, folder / source.name)
+    except OSError as error:
+        reason = f"{error.strerror}."
+        raise RequestError("DIR", str(folder), "a folder to write in", reason) from None
     print_lines(*(str(folder / source.name) for source in sources))
     print_lines("", "next:", f"  evo-snn evolve {folder / 'digits.toml'}")
 

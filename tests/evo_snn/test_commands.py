@@ -9,6 +9,7 @@ import pytest
 
 import evo_snn
 from evo_snn.commands import main
+from evo_snn.store import Store
 from genomes.errors import RequestError
 from hardware import Cost
 
@@ -170,6 +171,12 @@ def test_show_says_why_a_candidate_is_no_design(command, finished_run):
         (("train", "RUN", "none such"), "error: key: got 'none such'"),
         (("evolve", "/no/such.toml"), "error: config: got '/no/such.toml'"),
         (("evolve", "x.toml", "--set", "seed"), "error: --set: got 'seed'"),
+        (
+            ("evolve", ROOT / "runs" / "digits.toml", "--out", ""),
+            "error: --out: got ''; allowed: a",
+        ),
+        (("init", "/proc/x"), "error: DIR: got '/proc/x'; allowed: a folder to write in. "),
+        (("init", "/dev/null/x"), "error: DIR: got '/dev/null/x'; allowed: a folder to write in."),
         (("spaces", "plane"), "Did you mean 'plain'?"),
         (("datasets", "digit"), "Did you mean 'digits'?"),
         (("objectives", "acuracy"), "Did you mean 'accuracy'?"),
@@ -211,6 +218,33 @@ def test_other_errors_are_one_line_with_a_hint_and_status_1(command, stand_in, t
     assert (status, out) == (1, "")
     assert err == "error: RuntimeError: two lines (--debug shows where)\n"
     assert "Traceback" in command("evolve", tmp_path / "a.toml", "--debug")[2]
+
+
+def test_an_interrupted_search_says_what_is_left_in_one_line_and_status_1(
+    command, stand_in, finished_run, tmp_path
+):
+    def evolve(*_args, **_options):
+        with Store.open(finished_run.folder, read_only=False):
+            raise KeyboardInterrupt
+
+    stand_in("evo_snn.search", evolve=evolve, NothingFeasible=KeyError)
+
+    status, out, err = command("evolve", tmp_path / "a.toml")
+
+    assert (status, out) == (1, "")
+    left = f"the run in {finished_run.folder} is intact up to its last stored candidate"
+    assert err == f"interrupted: {left}\n"
+
+
+def test_what_is_interrupted_before_it_stores_anything_says_so(command, stand_in, tmp_path):
+    def evolve(*_args, **_options):
+        raise KeyboardInterrupt
+
+    stand_in("evo_snn.search", evolve=evolve, NothingFeasible=KeyError)
+
+    status, out, err = command("evolve", tmp_path / "a.toml")
+
+    assert (status, out, err) == (1, "", "interrupted: the command did not finish\n")
 
 
 def test_a_search_without_a_feasible_design_is_status_3(command, stand_in, tmp_path):
