@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 _TEXT_PREFIXES = ("Input should be ", "Value error, ")
 _LONGEST_VALUE = 80
@@ -69,7 +70,8 @@ def request_error(
         return unknown_name(field_path((prefix,)) or "field", first["loc"][-1], known)
     if first["type"] == "missing":
         return RequestError(field, "nothing", "a value (this field is required)")
-    return RequestError(field or error.title, first["input"], _allowed(first["msg"]))
+    allowed = _of_a_list(first) or _allowed(first["msg"])
+    return RequestError(field or error.title, first["input"], allowed)
 
 
 def field_path(parts: Iterable[int | str]) -> str:
@@ -81,6 +83,16 @@ def field_path(parts: Iterable[int | str]) -> str:
         elif part:
             path += f".{part}" if path else part
     return path
+
+
+def _of_a_list(error: ErrorDetails) -> str:
+    """What is allowed of a list, where pydantic would speak of tuples; "" of anything else."""
+    if error["type"] in ("tuple_type", "list_type"):
+        return "a list"
+    if error["type"] == "too_short":
+        least = error["ctx"]["min_length"]
+        return "at least one value" if least == 1 else f"at least {least} values"
+    return ""
 
 
 def _allowed(message: str) -> str:

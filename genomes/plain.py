@@ -33,8 +33,10 @@ def _different(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-PositiveInt = Annotated[int, Field(ge=1, le=4096)]
-OddKernel = Annotated[int, Field(ge=1, le=31)]
+Integer = Annotated[int, Field(strict=True)]  # no text, no truth value, no 2.0
+Real = Annotated[float, Field(strict=True)]
+PositiveInt = Annotated[Integer, Field(ge=1, le=4096)]
+OddKernel = Annotated[Integer, Field(ge=1, le=31)]
 
 POOLED_BY = 2
 """Pooling halves every spatial size; it needs at least this many positions."""
@@ -45,8 +47,8 @@ class PlainOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_stages: int = Field(3, ge=1, le=6, description="most stages of a network")
-    max_blocks: int = Field(2, ge=1, le=6, description="most blocks of a stage")
+    max_stages: Integer = Field(3, ge=1, le=6, description="most stages of a network")
+    max_blocks: Integer = Field(2, ge=1, le=6, description="most blocks of a stage")
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_ascending)] = (
         Field((4, 8, 12, 16, 24, 32), description="channels of a stage")
     )
@@ -73,27 +75,27 @@ class PlainOptions(BaseModel):
         Field(("lif_box", "lif", "iaf"), description="Norse neuron of all blocks")
     )
     leaks: Annotated[
-        tuple[Annotated[float, Field(ge=0.0625, le=1)], ...],
+        tuple[Annotated[Real, Field(ge=0.0625, le=1)], ...],
         Field(min_length=1),
         AfterValidator(_ascending),
     ] = Field((0.25, 0.5, 0.75), description="initial dt/tau, the membrane's loss a time step")
     thresholds: Annotated[
-        tuple[Annotated[float, Field(ge=0.05, le=10)], ...],
+        tuple[Annotated[Real, Field(ge=0.05, le=10)], ...],
         Field(min_length=1),
         AfterValidator(_ascending),
     ] = Field((0.25, 0.5, 0.75, 1.0), description="initial firing threshold")
     weight_bits: Annotated[
-        tuple[Annotated[int, Field(ge=2, le=8)], ...],
+        tuple[Annotated[Integer, Field(ge=2, le=8)], ...],
         Field(min_length=1),
         AfterValidator(_ascending),
     ] = Field((2, 3, 4, 5, 6, 7, 8), description="bits of a layer's weights, each layer its own")
     time_steps: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=128)], ...],
+        tuple[Annotated[Integer, Field(ge=1, le=128)], ...],
         Field(min_length=1),
         AfterValidator(_ascending),
     ] = Field((2, 3, 4, 5, 6), description="time steps of one inference")
-    input_bits: int = Field(8, ge=1, le=16, description="bits of the analog input")
-    state_bits: int = Field(12, ge=4, le=32, description="bits of each neuron state variable")
+    input_bits: Integer = Field(8, ge=1, le=16, description="bits of the analog input")
+    state_bits: Integer = Field(12, ge=4, le=32, description="bits of each neuron state variable")
 
 
 class PlainSpace(SearchSpace):

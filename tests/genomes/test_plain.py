@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomes.architecture import Architecture
+from genomes.errors import RequestError
 from genomes.spaces import make_space
 from genomes.workload import Workload
 
@@ -304,3 +305,30 @@ def test_a_description_travels_as_json(drawn):
     assert read == architecture
     assert read.workload == architecture.workload
     assert hash(read) == hash(architecture)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_stages": True}, r"space\.max_stages: got True; allowed: a valid integer"),
+        ({"max_stages": 2.0}, r"space\.max_stages: got 2\.0; allowed: a valid integer"),
+        ({"state_bits": "12"}, r"space\.state_bits: got '12'; allowed: a valid integer"),
+        ({"widths": ["8"]}, r"space\.widths\[0\]: got '8'; allowed: a valid integer"),
+        ({"kernels": [1, True]}, r"space\.kernels\[1\]: got True"),
+        ({"time_steps": [2.0]}, r"space\.time_steps\[0\]: got 2\.0"),
+        ({"weight_bits": ["4"]}, r"space\.weight_bits\[0\]: got '4'"),
+        ({"leaks": ["0.5"]}, r"space\.leaks\[0\]: got '0\.5'; allowed: a valid number"),
+        ({"thresholds": [True]}, r"space\.thresholds\[0\]: got True; allowed: a valid number"),
+        ({"widths": 8}, r"space\.widths: got 8; allowed: a list\."),
+        ({"widths": []}, r"space\.widths: got \[\]; allowed: at least one value\."),
+        ({"skips": "or"}, r"space\.skips: got 'or'; allowed: a list\."),
+    ],
+)
+def test_options_are_of_their_own_types(options, message):
+    with pytest.raises(RequestError, match=message):
+        make_space("plain", (1, 8, 8), 10, options)
+
+
+def test_whole_numbers_pass_for_real_ones():
+    space = make_space("plain", (1, 8, 8), 10, {"leaks": [0.5, 1], "thresholds": [1, 2]})
+    assert (space.options.leaks, space.options.thresholds) == ((0.5, 1.0), (1.0, 2.0))
