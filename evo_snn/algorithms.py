@@ -233,13 +233,14 @@ def _less_violating(
     pop: Any, pairs: NDArray[np.int64], *, random_state: np.random.Generator, **_: Any
 ) -> NDArray[np.int64]:
     """Of each pair (n, 2) the one that violates less, at random where equal: (n, 1)."""
-    violation = pop.get("CV").reshape(len(pop))
+    violation: NDArray[np.float64] = pop.get("CV").reshape(len(pop))
     first, second = pairs.T
     equal = violation[first] == violation[second]
     wins = np.where(
         equal, random_state.random(len(pairs)) < 1 / 2, violation[first] < violation[second]
     )
-    return np.where(wins, first, second)[:, np.newaxis]
+    winners: NDArray[np.int64] = np.where(wins, first, second)
+    return winners[:, np.newaxis]
 
 
 _PYMOO: dict[str, Callable[..., Any]] = {
