@@ -77,10 +77,12 @@ class Layer(BaseModel):
             once and held.
         domain: "memory" (on crossbars) or "digital" (on a digital multiply-accumulate unit).
         neuron_state_bits: All state bits of one neuron (two variables: twice their width); of a
-            read-out layer, the bits of one accumulator. 0 means no state.
+            read-out layer, the bits of one accumulator. 0 means no state. The kind of neuron is not
+            told, so a cost model may only bound what depends on it.
         pool: Pooling window after the layer, one entry a dimension; None means no pooling.
         pool_kind: "max" pools spikes (OR) after the neuron, "average" pools the neuron's input.
-        residual_inputs: Further spike maps of the output's size that are combined with the output.
+        residual_inputs: Further spike maps of the output's size that are combined with the output,
+            added or OR-ed; a cost model takes the wider, a sum.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

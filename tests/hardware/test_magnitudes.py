@@ -128,3 +128,51 @@ def test_crossbars_of_many_settings_are_near_neurosim() -> None:
     for ratios in (energies, areas):
         assert 0.9 < np.median(ratios) < 1.15
         assert np.mean(np.abs(np.log(ratios)) < np.log(1.25)) > 0.85
+
+
+def rank_correlation(one: list[float], other: list[float]) -> float:
+    """Spearman's; equal values share their mean rank."""
+    ranks = []
+    for values in (one, other):
+        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[places])
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+@pytest.mark.skipif(not BESIDE.exists(), reason="the material beside the checkout is absent")
+def test_networks_of_one_setting_rank_as_documented() -> None:
+    """17 cases at 22 nm, 128 x 128: energy as NeuroSim, latency once its copies are undone."""
+    document = json.loads((BESIDE / "neurosim.json").read_text())
+    base = next(run for run in document["cases"] if run["name"] == "snn5__base")
+    runs = [
+        run
+        for run in document["cases"]
+        if run["chip"] == base["chip"] and run["net"] != "vgg8"  # 20 times larger than the others
+    ]
+    assert len(runs) == 17
+    keys = ("technology_nm", "crossbar_rows", "crossbar_columns", "cell_bits", "adc_kind")
+    keys += ("adc_levels", "mapping")
+    setting = {key: base["chip"][key] for key in keys} | {"rows_per_read": 128}
+    networks = [Workload.from_document(run["workload"]) for run in runs]
+    costs = estimate(networks, "rram_32nm", setting)
+    chips = [run["expected"]["chip"] for run in runs]
+    without_copies = [
+        sum(
+            layer["readLatency_ns"] * copies
+            for layer, copies in zip(
+                run["expected"]["layers"], run["expected"]["speedup_per_layer"], strict=True
+            )
+        )
+        for run in runs
+    ]
+    latency = [cost.latency_ms for cost in costs]
+    energy = rank_correlation(
+        [cost.dynamic_energy_uj for cost in costs], [chip["dynamic_energy_pJ"] for chip in chips]
+    )
+    area = rank_correlation([cost.area_mm2 for cost in costs], [chip["area_um2"] for chip in chips])
+    assert energy == pytest.approx(0.97, abs=0.02)
+    assert area == pytest.approx(0.50, abs=0.05)
+    assert rank_correlation(latency, [chip["latency_ns"] for chip in chips]) == pytest.approx(
+        -0.35, abs=0.05
+    )
+    assert rank_correlation(latency, without_copies) == pytest.approx(0.82, abs=0.05)
