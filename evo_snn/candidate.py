@@ -38,7 +38,7 @@ class Candidate:
         parents: Keys of the candidates that it was bred from; empty for a founder.
         generation: The generation that asked for it first.
         state: ``ok`` (evaluated), ``infeasible`` (violates a constraint) or ``failed`` (an
-            exception or repeated deaths of its worker).
+            exception).
         metrics: Every number measured on it, by name, in the metric's own unit; all finite.
         violations: Metric → normalised violation of its constraint, > 0; empty if it meets all.
         architecture: The architecture as a JSON object.

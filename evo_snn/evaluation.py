@@ -12,9 +12,8 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,17 +23,25 @@ from evo_snn.inheritance import inherit
 from evo_snn.objectives import CandidateView, chosen_metrics, value_of
 from evo_snn.snn import build
 from evo_snn.snn.tensors import read_tensors, to_bytes
-from evo_snn.training import Fitted, Samples, device_samples, fit
+from evo_snn.training import (
+    Fitted,
+    Samples,
+    device_samples,
+    fit,
+    make_reproducible,
+    random_batches,
+)
 from genomes.architecture import Architecture
 from genomes.workload import Workload
-from hardware import Chip, Cost, estimate, load_chip, lower_bounds, totals
+from hardware import Chip, Cost, estimate, lower_bounds, totals
 
 _KNOWN_COSTS = (
     "area_mm2", "latency_ms", "interval_ms", "crossbars", "tiles", "utilisation", "memory_kb"
 )  # fmt: skip
 
 RECALIBRATION_BATCHES = 4
-"""Batches over which the statistics of sliced layers are measured before training."""
+"""Batches over which inherited networks' statistics are measured before training: other slices,
+bits, thresholds or sources of a layer make its parent's statistics stale."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,9 @@ class EvaluationSettings:
     """What all evaluations of a run share; small, so that it travels with each task."""
 
     data: DataSection
+    data_digest: str
     training: TrainingSection
-    chip: str
-    chip_overrides: tuple[tuple[str, Any], ...]
+    chip: Chip
     user_metrics: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
 
@@ -75,11 +82,11 @@ class Outcome:
 
 def evaluate(task: Task, settings: EvaluationSettings) -> Outcome:
     """Build, inherit, train briefly, measure and cost one candidate. Never raises."""
-    torch.set_num_threads(1)  # one and two threads give different bits
+    make_reproducible(settings.training.device)
     started = time.perf_counter()
     try:
         return _evaluated(task, settings, started)
-    except Exception:  # noqa: BLE001 - whatever a candidate or a plug-in does, the search goes on
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever a plug-in does, the search goes on
         seconds = {"total": time.perf_counter() - started}
         return Outcome(task.key, failure=traceback.format_exc(), seconds=seconds)
 
@@ -87,7 +94,7 @@ def evaluate(task: Task, settings: EvaluationSettings) -> Outcome:
 def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
     fitted, weights, trained_at = _trained(task, settings)
     workload = task.architecture.workload.with_rates(fitted.rates)
-    cost = estimate(workload, _chip(settings.chip, settings.chip_overrides))
+    cost = estimate(workload, settings.chip)
     metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
     view = CandidateView(task.key, task.genome, task.architecture, workload, cost, metrics)
     users = chosen_metrics(settings.user_metrics, settings.plugins) if settings.plugins else []
@@ -106,11 +113,10 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
 
 def _trained(task: Task, settings: EvaluationSettings) -> tuple[Fitted, bytes, float]:
     device = settings.training.device
-    train, validation = device_samples(settings.data, device)
+    train, validation = device_samples(settings.data, settings.data_digest, device)
     network = build(task.architecture, task.seed).to(device)
-    inherited = inherit(network, [read_tensors(path) for path in task.sources])
-    if inherited.sliced:
-        network.recalibrate(_some_batches(train, settings.training.batch_size))
+    if inherit(network, [read_tensors(path) for path in task.sources]):
+        network.recalibrate(_some_batches(train, settings.training.batch_size, task.seed))
     fitted = fit(
         network,
         train,
@@ -125,20 +131,16 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[Fitted, bytes, f
     return fitted, to_bytes(fitted.tensors), time.perf_counter()
 
 
-def _some_batches(train: Samples, batch_size: int) -> Sequence[torch.Tensor]:
-    """The first few batches of the training part, whose order is shuffled already."""
-    return train.x[: RECALIBRATION_BATCHES * batch_size].split(batch_size)
+def _some_batches(train: Samples, batch_size: int, seed: int) -> list[torch.Tensor]:
+    """A few batches of the training part, drawn at random."""
+    batches = random_batches(len(train), batch_size, torch.Generator().manual_seed(seed))
+    return [train.x[chosen.to(train.x.device)] for chosen in islice(batches, RECALIBRATION_BATCHES)]
 
 
 def _check_finite(metrics: Mapping[str, float]) -> None:
     wrong = {name: value for name, value in metrics.items() if not np.isfinite(value)}
     if wrong:
         raise ValueError(f"metrics that are not finite: {wrong}")
-
-
-@lru_cache(maxsize=4)
-def _chip(name: str, overrides: tuple[tuple[str, Any], ...]) -> Chip:
-    return load_chip(name, dict(overrides))
 
 
 def measured_metrics(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -100,30 +99,19 @@ STRATEGIES: Mapping[str, Callable[[Store], Strategy]] = {
 }
 
 
-@dataclass(frozen=True)
-class Inherited:
-    """What a network got.
-
-    Attributes:
-        share: share of its weights that were copied, 0 to 1.
-        sliced: a layer got only a part of its weights, or weights from a larger one, so that its
-            statistics no longer hold.
-    """
-
-    share: float
-    sliced: bool
-
-
 @torch.no_grad()
-def inherit(network: Network, sources: Sequence[Tensors]) -> Inherited:
+def inherit(network: Network, sources: Sequence[Tensors]) -> float:
     """Copy what overlaps into a network, layer by layer, from the first source that has it.
 
     Channels overlap from the first on, kernels about their centre. A read-out is copied only from
     one that reads a map of the same spatial size, a trained leak or threshold only where the genes
     gave the same initial value.
+
+    Returns:
+        The share of the network's weights that was copied. Statistics of batch normalisation come
+        along, and are stale wherever anything before them differs: measure them anew.
     """
     copied = total = 0
-    sliced = False
     own = named_tensors(network)
     for layer in network.architecture.layers:
         weight = own[f"{layer.name}/weight"]
@@ -131,14 +119,12 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> Inherited:
         source = next((one for one in sources if _matches(layer, one)), None)
         if source is None:
             continue
-        cells = _copy_overlap(weight, source[f"{layer.name}/weight"])
-        copied += cells
-        sliced |= source[f"{layer.name}/weight"].shape != weight.shape or cells < weight.numel()
+        copied += _copy_overlap(weight, source[f"{layer.name}/weight"])
         for name in ("scale", "shift", "mean", "variance"):
             if f"{layer.name}/{name}" in own and f"{layer.name}/{name}" in source:
                 _copy_overlap(own[f"{layer.name}/{name}"], source[f"{layer.name}/{name}"])
         _copy_neuron(network, layer, source)
-    return Inherited(copied / total, sliced)
+    return copied / total
 
 
 def _matches(layer: Layer, source: Tensors) -> bool:

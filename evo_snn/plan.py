@@ -12,16 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.budgets import check_possible
 from evo_snn.config import Config
 from evo_snn.constraints import Constraint, make_constraints, violations
 from evo_snn.evaluation import EvaluationSettings, known_metrics
 from evo_snn.objectives import BUILT_IN, Metric, all_metrics, content_hash
-from evo_snn.training import checked_device, dataset
+from evo_snn.training import checked_device, data_digest, dataset
 from evo_snn.variation import Genomes
 from genomes.errors import RequestError, unknown_name
 from genomes.space import SearchSpace
 from genomes.spaces import make_space
-from hardware import Chip, load_chip, totals
+from hardware import Chip, is_lossless, load_chip, totals
 
 Box = dict[str, tuple[float, float]]
 """Metric → (best, worst), in its own unit."""
@@ -86,6 +87,9 @@ def make_plan(config: Config) -> Plan:
     data = dataset(config.data)
     space = make_space(config.search.space, data.input_shape, data.classes, config.space)
     chip = load_chip(config.hardware.chip, config.hardware.overrides)
+    _check_lossless(chip)
+    constraints = tuple(make_constraints(config.constraints, metrics))
+    check_possible(constraints, space, chip)
     objectives = tuple(metrics[name] for name in config.objectives.names)
     users = {*config.objectives.names, *config.constraints} - set(BUILT_IN)
     return Plan(
@@ -93,18 +97,28 @@ def make_plan(config: Config) -> Plan:
         space=space,
         chip=chip,
         objectives=objectives,
-        constraints=tuple(make_constraints(config.constraints, metrics)),
+        constraints=constraints,
         settings=EvaluationSettings(
             data=config.data,
+            data_digest=data_digest(config.data),
             training=config.training,
-            chip=config.hardware.chip,
-            chip_overrides=tuple(sorted(config.hardware.overrides.items())),
+            chip=chip,
             user_metrics=tuple(sorted(users)),
             plugins=plugins,
         ),
         plugin_hashes={str(path): content_hash(path) for path in plugins},
         box=_known_box(config, space, chip, objectives),
     )
+
+
+def _check_lossless(chip: Chip) -> None:
+    if not is_lossless(chip):
+        raise RequestError(
+            "hardware",
+            f"{chip.name} with an ADC that rounds what it reads",
+            "chips that read without loss",
+            "Accuracy would not feel it: raise adc_levels, or lower rows_per_read.",
+        )
 
 
 def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metric]) -> None:

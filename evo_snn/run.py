@@ -17,7 +17,8 @@ from genomes.errors import RequestError
 from genomes.workload import Workload
 from hardware import Chip, Cost, estimate, load_chip
 
-HYPERVOLUME_BOX = "hypervolume_box"  # the name of the box among the store's meta data
+HYPERVOLUME_BOX = "hypervolume_box"  # names among the store's meta data
+CHIP = "chip"
 
 _FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
 
@@ -60,7 +61,11 @@ class Run:
 
     @cached_property
     def chip(self) -> Chip:
-        """The chip that candidates are costed on."""
+        """The chip that candidates are costed on, as it was when the search started."""
+        with self._store() as store:
+            document = store.meta(CHIP)
+        if document is not None:
+            return Chip.from_document(document)
         return load_chip(self.config.hardware.chip, self.config.hardware.overrides)
 
     @property

@@ -28,7 +28,7 @@ from evo_snn.objectives import Metric
 from evo_snn.pareto import hypervolume, nondominated, normalised, oriented
 from evo_snn.plan import Box, Plan, completed_box, make_plan
 from evo_snn.progress import LOGGER, Reporter, make_reporter
-from evo_snn.run import HYPERVOLUME_BOX, Run, open_run
+from evo_snn.run import CHIP, HYPERVOLUME_BOX, Run, open_run
 from evo_snn.seeds import derived_seed
 from evo_snn.store import Store
 from evo_snn.workers import Workers
@@ -100,6 +100,8 @@ def evolve(
         constraints=plan.config.model_dump(mode="json")["constraints"],
     ) as store:
         store.set_meta("plugins", dict(plan.plugin_hashes))
+        store.set_meta("data_digest", plan.settings.data_digest)
+        store.set_meta(CHIP, plan.chip.to_document())
         search = plan.config.search
         reporter = make_reporter(
             progress=progress, generations=search.generations, population=search.population

@@ -7,13 +7,16 @@ measures what a chip would run; the best look counts.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cos, pi
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
@@ -76,8 +79,12 @@ class TrainingDivergedError(RuntimeError):
 
 
 @lru_cache(maxsize=1)
-def device_samples(section: DataSection, device: str) -> tuple[Samples, Samples]:
-    """Training and validation samples on a device, loaded once a worker."""
+def device_samples(
+    section: DataSection,
+    digest: str,  # noqa: ARG001 - part of the cache's key: a file may change between searches
+    device: str,
+) -> tuple[Samples, Samples]:
+    """Training and validation samples on a device, loaded once a worker and content."""
     data = dataset(section)
     return on_device(data.train, device), on_device(data.validation, device)
 
@@ -87,6 +94,26 @@ def dataset(section: DataSection) -> Dataset:
     return load_dataset(
         section.name, path=section.path, validation_fraction=section.validation_fraction
     )
+
+
+def data_digest(section: DataSection) -> str:
+    """The SHA-256 of the data set's file; empty for one that comes with a library."""
+    return "" if section.path is None else hashlib.sha256(section.path.read_bytes()).hexdigest()
+
+
+def make_reproducible(device: str) -> None:
+    """Have torch give the same bits in every worker, and exact integer products.
+
+    One and two threads add up in different orders; cuDNN may choose among algorithms, and TF32
+    rounds what folding needs exact.
+    """
+    torch.set_num_threads(1)
+    if device.startswith("cuda"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def on_device(split: Split, device: str) -> Samples:
@@ -127,8 +154,14 @@ def fit(
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
     """
     generator = torch.Generator().manual_seed(seed)
+    weights = [one for one in network.parameters() if one.ndim > 1]
+    others = [one for one in network.parameters() if one.ndim <= 1]  # of neurons, channels
+    groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
+        groups,
+        lr=learning_rate,
+        weight_decay=weight_decay,
+        fused=True,
     )
     look_after = {ceil(steps * k / looks) for k in range(1, looks + 1)}
     best: Fitted | None = None
@@ -213,24 +246,22 @@ def train(
     if epochs < 1:
         raise RequestError("--epochs", epochs, "1 or more")
     candidates = [run.candidate(key) for key in keys]
-    torch.set_num_threads(1)  # one and two threads give different bits
     device = str(checked_device(run.config.training.device))
     data = dataset(run.config.data)
     seed = run.config.search.seed if seed is None else seed
     rows = []
-    for candidate in candidates:
-        architecture = Architecture.from_description(candidate.architecture)
-        row, content = _fully_trained(
-            architecture,
-            data,
-            run.config.training,
-            device,
-            epochs,
-            derived_seed(seed, candidate.key),
-        )
-        row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
-        _keep(run.folder / "trained", candidate.key, row, content)
-        rows.append(row)
+    with ExitStack() as stack:
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        make_reproducible(device)
+        for candidate in candidates:
+            architecture = Architecture.from_description(candidate.architecture)
+            own_seed = derived_seed(seed, candidate.key)
+            row, content = _fully_trained(
+                architecture, data, run.config.training, device, epochs, own_seed
+            )
+            row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
+            _keep(run.folder / "trained", candidate.key, row, content)
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -12,9 +12,15 @@ from types import TracebackType
 from typing import Self
 
 import joblib
+import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from evo_snn.config import WorkersSection
 from evo_snn.evaluation import EvaluationSettings, Outcome, Task, evaluate
+
+
+class WorkerDiedError(RuntimeError):
+    """A worker process ended in the middle of an evaluation."""
 
 
 class Workers:
@@ -28,6 +34,8 @@ class Workers:
 
     def __enter__(self) -> Self:
         """Start the pool; one worker needs none."""
+        # evaluations in this process run on one thread; what the user had comes back at the end
+        self._stack.callback(torch.set_num_threads, torch.get_num_threads())
         if self._section.backend != "sequential" and self._section.jobs > 1:
             # arrays are passed as they are: memory maps of large ones have broken reused pools
             self._parallel = self._stack.enter_context(
@@ -57,5 +65,12 @@ class Workers:
         if self._parallel is None:
             return (evaluate(task, self._settings) for task in tasks)
         calls = (joblib.delayed(evaluate)(task, self._settings) for task in tasks)
-        outcomes: Iterator[Outcome] = self._parallel(calls)
-        return outcomes
+        return self._gathered(self._parallel(calls))
+
+    def _gathered(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        try:
+            yield from outcomes
+        except TerminatedWorkerError as error:
+            raise WorkerDiedError(
+                "a worker process died (killed, or out of memory); what was stored is intact"
+            ) from error

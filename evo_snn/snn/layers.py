@@ -39,8 +39,8 @@ class TrainableLayer(nn.Module):
         weight: ``layer.weight_shape``, the latent weights that training moves.
         scale, shift: (out,), batch normalisation's gain and offset; a read-out has ``shift`` alone.
         mean, variance: (out,), batch normalisation's running statistics.
-        momentum: weight of the newest batch in them; None for the plain average over batches
-            since ``reset_statistics``.
+        momentum: least weight of the newest batch in them; None for the plain average over
+            batches since ``reset_statistics``.
     """
 
     mean: Tensor
@@ -68,7 +68,8 @@ class TrainableLayer(nn.Module):
         if readout:
             return values + self.shift
         self.batches_seen += self.training
-        momentum = 1 / max(1, self.batches_seen) if self.momentum is None else self.momentum
+        average = 1 / max(1, self.batches_seen)  # of few batches, rather than of what was before
+        momentum = average if self.momentum is None else max(average, self.momentum)
         return F.batch_norm(
             values,
             self.mean,

@@ -91,8 +91,8 @@ def state_step(threshold: Tensor, bits: int, unit: Tensor) -> Tensor:
     """What the lowest bit of a stored state is worth, by channel.
 
     A chip adds integer products to an integer state, so the step is a power of two times what one
-    unit of the integer product is worth: the sum needs a shift and no multiplication, and the
-    channel's threshold and bias are stored in the same units.
+    unit of the integer product is worth: the sum needs a shift and no multiplication. A channel's
+    threshold and bias are simulated unrounded; a chip holds them with some bits of fraction.
 
     Args:
         threshold: scalar > 0.

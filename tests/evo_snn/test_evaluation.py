@@ -23,8 +23,8 @@ SPACE = make_space("plain", (1, 8, 8), 10, {"max_stages": 2, "widths": [4, 8]})
 SETTINGS = EvaluationSettings(
     data=DataSection(name="digits"),
     training=TrainingSection(steps=4, batch_size=32, evaluations=2),
-    chip="rram_32nm",
-    chip_overrides=(("crossbar_rows", 32), ("crossbar_columns", 32)),
+    chip=load_chip("rram_32nm", {"crossbar_rows": 32, "crossbar_columns": 32}),
+    data_digest="",
 )
 
 
@@ -49,8 +49,8 @@ def test_it_is_a_pure_function_of_the_task(outcome: Outcome) -> None:
 
 def test_the_cost_is_on_the_chip_of_the_settings(outcome: Outcome) -> None:
     assert outcome.workload is not None
-    chip = load_chip("rram_32nm", dict(SETTINGS.chip_overrides))
-    assert outcome.metrics["energy_uj"] == estimate(outcome.workload, chip).energy_uj
+    on_chip = estimate(outcome.workload, SETTINGS.chip)
+    assert outcome.metrics["energy_uj"] == on_chip.energy_uj
     assert outcome.metrics["energy_uj"] != estimate(outcome.workload).energy_uj
     assert outcome.training_steps == 4
 

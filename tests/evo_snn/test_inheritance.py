@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from evo_snn.candidate import Candidate
-from evo_snn.inheritance import STRATEGIES, Inherited, inherit
+from evo_snn.inheritance import STRATEGIES, inherit
 from evo_snn.snn import build
 from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
 from evo_snn.store import Store
@@ -48,7 +48,7 @@ def test_the_same_architecture_inherits_everything():
     values = {"stages": 2, "stage1.blocks": 2, "neuron": "lif"}
     source, child = parent(**values), network(**values)
 
-    assert inherit(child, [source]) == Inherited(share=1.0, sliced=False)
+    assert inherit(child, [source]) == 1.0
     for name, tensor in named_tensors(child).items():
         assert torch.equal(tensor, source[name]), name
 
@@ -57,7 +57,7 @@ def test_no_source_changes_nothing():
     child = network()
     before = copies(child)
 
-    assert inherit(child, []) == Inherited(share=0.0, sliced=False)
+    assert inherit(child, []) == 0.0
     assert all(torch.equal(tensor, before[name]) for name, tensor in copies(child).items())
 
 
@@ -88,7 +88,7 @@ def test_a_wider_child_gets_the_first_channels():
     assert torch.equal(now["readout/weight"][:, 2:], before["readout/weight"][:, 2:])
     assert torch.equal(now["readout/shift"], source["readout/shift"])
     # 2 of 5 weights of the block, 3 * 2 * 36 of 3 * 5 * 36 of the read-out
-    assert inherited == Inherited(share=pytest.approx((2 + 216) / (5 + 540)), sliced=True)
+    assert inherited == pytest.approx((2 + 216) / (5 + 540))
 
 
 def test_a_narrower_child_gets_what_it_has_room_for():
@@ -99,7 +99,7 @@ def test_a_narrower_child_gets_what_it_has_room_for():
     assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"][:2])
     assert torch.equal(now["stage1.block1/mean"], source["stage1.block1/mean"][:2])
     assert torch.equal(now["readout/weight"], source["readout/weight"][:, :2])
-    assert inherited == Inherited(share=1.0, sliced=True)  # its statistics hold no longer
+    assert inherited == 1.0  # its statistics hold no longer
 
 
 @pytest.mark.parametrize("shape", [(1, 6), (1, 6, 6), (1, 6, 6, 6)])
@@ -126,7 +126,7 @@ def test_a_smaller_kernel_is_cut_from_the_centre():
     assert torch.equal(
         copies(child)["stage1.block1/weight"], large["stage1.block1/weight"][:, :, 1:4, 1:4]
     )
-    assert inherited.sliced
+    assert inherited == 1.0
 
 
 def test_a_wider_source_of_input_is_sliced_too():
@@ -151,7 +151,7 @@ def test_readouts_are_inherited_for_maps_of_one_size_alone():
     assert torch.equal(now["readout/weight"], before["readout/weight"])
     assert torch.equal(now["readout/shift"], before["readout/shift"])
     assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"])
-    assert 0 < inherited.share < 0.02
+    assert 0 < inherited < 0.02
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_cells_that_nobody_wrote_are_not_copied():
     assert torch.equal(now["stage1.block1/weight"][1], before["stage1.block1/weight"][1])
     assert torch.equal(now["stage1.block1/mean"][1], before["stage1.block1/mean"][1])
     assert all(torch.isfinite(tensor).all() for tensor in now.values())
-    assert inherited == Inherited(share=pytest.approx(217 / 218), sliced=True)
+    assert inherited == pytest.approx(217 / 218)
 
 
 def test_weights_of_another_type_are_converted():
@@ -355,9 +355,8 @@ def test_a_network_inherits_from_the_bank_what_was_written(store):
     bank = [read_tensors(path) for path in strategy.sources((), [])]
     twin, wider = (network(**{"stage1.width": width, "neuron": "lif"}) for width in (3, 5))
 
-    assert inherit(twin, bank) == Inherited(share=1.0, sliced=False)
+    assert inherit(twin, bank) == 1.0
     assert all(torch.equal(tensor, source[name]) for name, tensor in copies(twin).items())
     inherited = inherit(wider, bank)
-    assert inherited.sliced
-    assert inherited.share == pytest.approx(0.6)
+    assert inherited == pytest.approx(0.6)
     assert all(torch.isfinite(tensor).all() for tensor in copies(wider).values())

@@ -245,12 +245,19 @@ def test_recalibration_moves_statistics_alone(chain):
         assert value.grad is None
 
 
-def test_running_statistics_follow_with_a_tenth(chain, products):
+def test_running_statistics_average_the_first_batches_then_follow_with_a_tenth(chain, products):
     network = build(chain(blocks=1), 0).train()
     with products:
         network(torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0)))
     first = network.trainable_layers()[0]
     out = products.ran[0][2]
 
-    assert torch.allclose(first.mean, 0.1 * out.mean(dim=(0, 2, 3)), atol=1e-7)
-    assert torch.allclose(first.variance, 0.9 + 0.1 * out.var(dim=(0, 2, 3)), rtol=1e-5)
+    assert torch.allclose(first.mean, out.mean(dim=(0, 2, 3)), atol=1e-6)
+    assert torch.allclose(first.variance, out.var(dim=(0, 2, 3)), rtol=1e-5)
+
+    first.batches_seen = 20  # from the tenth batch on, a tenth
+    before = first.mean.clone()
+    with products:
+        network(torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(1)))
+    newest = products.ran[-2][2].mean(dim=(0, 2, 3))
+    assert torch.allclose(first.mean, 0.9 * before + 0.1 * newest, atol=1e-6)
