@@ -1,4 +1,4 @@
-"""Any images in one ``.npz`` file: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
+"""Signals, images or volumes in one ``.npz`` file: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
 
 import zipfile
 import zlib
@@ -12,6 +12,9 @@ from evo_snn.datasets.base import Split
 from genomes.errors import RequestError
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_AXES = "axes"
+_SPATIAL = ("L", "HW", "DHW")
+_MAGIC = b"PK"  # how a zip archive begins
 _MOST_CHANNELS = 4  # an axis this short is one of channels: grey, two polarities, RGB, RGBA
 _WHITE = 255  # of 8-bit images
 _CLASSES = 2  # the fewest that can be told apart
@@ -20,36 +23,59 @@ _CLASSES = 2  # the fewest that can be told apart
 def load_npz(path: Path) -> tuple[Split, Split, tuple[int, ...]]:
     """The training part, the test part and the labels of a file.
 
-    Inputs are (N, H, W), (N, H, W, C) or (N, C, H, W). With four axes, the channels are the one
-    of at most 4 among the second and the last; failing that, the one that leaves a square image;
-    failing that, the last. ``uint8`` is divided by 255; floating-point values that already lie in
-    [0, 1] stay; anything else is scaled by the smallest and largest value of ``x_train``, and
-    ``x_test`` is clipped to [0, 1]. Labels are integers of any values.
+    ``x_train`` and ``x_test`` hold N inputs, ``y_train`` and ``y_test`` (N,) their labels, integers
+    of any values. What the axes of the inputs mean follows from their number:
+
+    - (N, L): signals of one channel;
+    - (N, H, W): grey images;
+    - (N, C, H, W) or (N, H, W, C): images;
+    - (N, C, D, H, W) or (N, D, H, W, C): volumes.
+
+    Of the last two, the channels are the one of at most 4 among the second and the last axis;
+    failing that, the one that leaves equal sizes (a square image, a cube); failing that, the last.
+
+    Where that guess is wrong, the file says what its axes are: ``axes``, a string with a letter an
+    axis, for ``x_train`` and ``x_test`` alike. N comes first; then, in any order, L, or H and W, or
+    D, H and W, and C where there are channels. Signals of several channels need it, ``axes="NCL"`` or ``"NLC"``, as
+    (N, C, L) looks like images; so do grey volumes, ``axes="NDHW"``.
+
+    ``uint8`` is divided by 255; floating-point values that already lie in [0, 1] stay; anything
+    else is scaled by the smallest and largest value of ``x_train``, and ``x_test`` is clipped to
+    [0, 1].
 
     Raises:
         RequestError: If the file or an array is missing, unreadable, or not as described. Files
             with pickled objects are refused, never executed.
     """
     arrays = _read(path)
+    axes = _stated_axes(arrays[_AXES]) if _AXES in arrays else None
     for part in ("train", "test"):
-        _check_inputs(f"x_{part}", arrays[f"x_{part}"])
+        _check_inputs(f"x_{part}", arrays[f"x_{part}"], axes)
         arrays[f"y_{part}"] = _checked_labels(part, arrays[f"x_{part}"], arrays[f"y_{part}"])
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         shape = arrays["x_train"].shape[1:]
-        raise RequestError("x_test", arrays["x_test"].shape, f"images of shape {shape} as x_train")
+        raise RequestError("x_test", arrays["x_test"].shape, f"inputs of shape {shape} as x_train")
     labels = _labels(arrays["y_train"], arrays["y_test"])
-    train, test = _scaled(arrays["x_train"], arrays["x_test"])
-    return (
-        Split(_channels_first(train), np.searchsorted(labels, arrays["y_train"]).astype(np.int64)),
-        Split(_channels_first(test), np.searchsorted(labels, arrays["y_test"]).astype(np.int64)),
-        tuple(int(label) for label in labels),
+    axes = axes or _guessed_axes(arrays["x_train"].shape)
+    train, test = (
+        Split(_channels_first(x, axes), np.searchsorted(labels, y).astype(np.int64))
+        for x, y in zip(
+            _scaled(arrays["x_train"], arrays["x_test"]),
+            (arrays["y_train"], arrays["y_test"]),
+            strict=True,
+        )
     )
+    return train, test, tuple(int(label) for label in labels)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise RequestError("data.path", str(path), "an .npz file that exists")
     try:
+        with path.open("rb") as handle:
+            if handle.read(len(_MAGIC)) != _MAGIC:
+                remedy = "It is no .npz file, whatever its name is."
+                raise RequestError("data.path", str(path), "an .npz file of numpy.savez", remedy)
         # Opening by handle rather than by name: numpy leaves a broken file's handle open.
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             missing = [name for name in _ARRAYS if name not in archive]
@@ -57,7 +83,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
                 found = ", ".join(sorted(archive)) or "no arrays"
                 needed = ", ".join(_ARRAYS)
                 raise RequestError("data.path", str(path), f"a file with {needed}", f"Has {found}.")
-            return {name: archive[name] for name in _ARRAYS}
+            return {name: archive[name] for name in (*_ARRAYS, _AXES) if name in archive}
     except RequestError:
         raise
     except ValueError as error:
@@ -69,9 +95,22 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         raise RequestError("data.path", str(path), "a whole .npz file of numpy.savez") from None
 
 
-def _check_inputs(name: str, x: NDArray[Any]) -> None:
-    if x.ndim not in (3, 4) or x.size == 0:
-        shapes = "at least one image as (N, H, W), (N, H, W, C) or (N, C, H, W)"
+def _stated_axes(axes: NDArray[Any]) -> str:
+    text = str(axes) if axes.dtype.kind == "U" and axes.ndim == 0 else ""
+    spatial = "".join(sorted(set(text) - set("NC")))
+    if not text.startswith("N") or len(set(text)) < len(text) or spatial not in _SPATIAL:
+        allowed = "one string such as 'NL', 'NCL', 'NHWC' or 'NDHW': N, then each other axis once"
+        raise RequestError(_AXES, text or axes, allowed)
+    return text
+
+
+def _check_inputs(name: str, x: NDArray[Any], axes: str | None) -> None:
+    if axes is not None and x.ndim != len(axes):
+        raise RequestError(
+            name, f"shape {x.shape}", f"{len(axes)} axes, as {_AXES} = {axes!r} says"
+        )
+    if x.ndim not in (2, 3, 4, 5) or x.size == 0:
+        shapes = "at least one input as (N, L), (N, H, W), (N, C, H, W) or (N, C, D, H, W)"
         raise RequestError(name, f"shape {x.shape}", shapes)
     if x.dtype.kind not in "buif":
         raise RequestError(name, f"dtype {x.dtype}", "real numbers")
@@ -119,12 +158,21 @@ def _scaled(
     return scale(train), scale(test)
 
 
-def _channels_first(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    if x.ndim == 3:  # noqa: PLR2004 - (N, H, W)
-        return x[:, np.newaxis]
-    first, height, last = x.shape[1:]
-    if (first <= _MOST_CHANNELS) != (last <= _MOST_CHANNELS):
-        leading = first <= _MOST_CHANNELS
+def _guessed_axes(shape: tuple[int, ...]) -> str:
+    """What the axes of inputs mean where the file does not say it: a letter each."""
+    if len(shape) <= 3:  # noqa: PLR2004 - no channels
+        return ("NL", "NHW")[len(shape) - 2]
+    sizes, spatial = shape[1:], _SPATIAL[len(shape) - 3]
+    if (sizes[0] <= _MOST_CHANNELS) != (sizes[-1] <= _MOST_CHANNELS):
+        leading = sizes[0] <= _MOST_CHANNELS
     else:
-        leading = height == last and height != first
-    return x if leading else np.ascontiguousarray(np.moveaxis(x, -1, 1))
+        leading = len(set(sizes[1:])) == 1 and len(set(sizes[:-1])) > 1
+    return f"NC{spatial}" if leading else f"N{spatial}C"
+
+
+def _channels_first(x: NDArray[np.float32], axes: str) -> NDArray[np.float32]:
+    """Inputs as (N, C, *spatial), the spatial axes in the order D, H, W."""
+    if "C" not in axes:
+        x, axes = x[..., np.newaxis], f"{axes}C"
+    order = "NC" + "".join(sorted(set(axes) - set("NC")))
+    return np.ascontiguousarray(x.transpose([axes.index(letter) for letter in order]))

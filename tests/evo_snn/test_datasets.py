@@ -84,6 +84,14 @@ def test_npz_remaps_labels_and_puts_channels_first(tmp_path):
         ((8, 8, 8), (8, 8, 8)),
         ((7, 8, 9), (9, 7, 8)),
         ((3, 3, 3), (3, 3, 3)),
+        ((20,), (1, 20)),
+        ((3,), (1, 3)),
+        ((3, 20), (1, 3, 20)),
+        ((2, 5, 6, 7), (2, 5, 6, 7)),
+        ((5, 6, 7, 2), (2, 5, 6, 7)),
+        ((16, 8, 8, 8), (16, 8, 8, 8)),
+        ((8, 8, 8, 16), (16, 8, 8, 8)),
+        ((9, 5, 6, 7), (7, 9, 5, 6)),
         ((1, 1, 3), (3, 1, 1)),
     ],
 )
@@ -99,6 +107,62 @@ def test_the_channel_axis_is_found(tmp_path, shape, expected):
 
     assert data.input_shape == expected
     assert data.test.x.sum() == pytest.approx(arrays["x_test"].sum() / 255, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "order"),
+    [
+        ("NL", (9,), (0,)),
+        ("NCL", (3, 9), (0, 1)),
+        ("NLC", (9, 3), (1, 0)),
+        ("NHW", (5, 6), (0, 1)),
+        ("NWH", (5, 6), (1, 0)),
+        ("NCHW", (5, 6, 3), (0, 1, 2)),  # where the guess is that the last are channels
+        ("NHWC", (3, 5, 6), (2, 0, 1)),
+        ("NHCW", (5, 3, 6), (1, 0, 2)),
+        ("NDHW", (5, 6, 3), (0, 1, 2)),
+        ("NDHWC", (2, 5, 6, 7), (3, 0, 1, 2)),
+        ("NDCHW", (5, 2, 6, 7), (1, 0, 2, 3)),
+    ],
+)
+def test_a_file_can_say_what_its_axes_are(tmp_path, axes, shape, order):
+    x = np.random.default_rng(0).integers(0, 256, (20, *shape), dtype=np.uint8)
+    path, _ = save(tmp_path, x_train=x, x_test=x[:8], axes=np.array(axes))
+
+    data = load_dataset("npz", path)
+
+    expected = x[:8].transpose(0, *(1 + np.array(order)))
+    if "C" not in axes:
+        expected = expected[:, np.newaxis]
+    np.testing.assert_allclose(data.test.x, expected / 255, rtol=1e-6)
+    assert data.input_shape == expected.shape[1:]
+    assert data.train.x.shape == (16, *expected.shape[1:])
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ("NHW", r"x_train: got 'shape .*allowed: 3 axes, as axes = 'NHW' says"),
+        ("CHWN", "axes: got 'CHWN'; allowed: one string such as"),
+        ("NCHWW", "axes: got 'NCHWW'"),
+        ("NCH", "axes: got 'NCH'"),
+        ("NTHW", "axes: got 'NTHW'"),
+        ("NC", "axes: got 'NC'"),
+        ("", "axes: got"),
+        (["N", "H", "W", "C"], r"axes: got array\(\['N'"),
+        (3, r"axes: got array\(3\)"),
+    ],
+)
+def test_axes_that_mean_nothing_are_named(tmp_path, axes, message):
+    path, _ = save(tmp_path, axes=np.array(axes))
+    with pytest.raises(RequestError, match=message):
+        load_dataset("npz", path)
+
+
+def test_what_the_axes_mean_is_documented():
+    text = dataset_description("npz")
+    for form in ("(N, L)", "(N, H, W)", "(N, C, H, W)", "(N, C, D, H, W)", 'axes="NCL"'):
+        assert form in text
 
 
 def test_other_ranges_are_scaled_by_the_training_part(tmp_path):
@@ -128,7 +192,8 @@ def test_floats_between_0_and_1_stay_as_they_are(tmp_path):
         ({"y_train": np.zeros(20)}, "y_train: .*integer labels"),
         ({"y_train": np.zeros(20, int)}, "y_train: got '1 class'"),
         ({"y_test": np.full(8, 9)}, r"y_test: got \[9\]; allowed: labels that are in y_train"),
-        ({"x_train": np.zeros((20, 4))}, "x_train: got .*at least one image"),
+        ({"x_train": np.zeros(20)}, "x_train: got .*at least one input"),
+        ({"x_train": np.zeros((20, 1, 2, 3, 4, 5))}, "x_train: got .*at least one input"),
         ({"x_train": np.zeros((0, 5, 6, 3))}, "x_train"),
         ({"x_train": np.full((20, 5, 6, 3), np.nan)}, "x_train: got '1800 values that are NaN"),
         ({"x_test": np.full((8, 5, 6, 3), np.inf)}, "x_test: got .*infinite"),
@@ -149,8 +214,12 @@ def test_files_that_are_no_npz_are_refused(tmp_path):
     path = tmp_path / "data.npz"
     with pytest.raises(RequestError, match="that exists"):
         load_dataset("npz", path)
+    for content in (b"", b"hello", b"x_train,y_train\n1,2\n"):
+        path.write_bytes(content)
+        with pytest.raises(RequestError, match=r"data.path: .*It is no \.npz file"):
+            load_dataset("npz", path)
     whole = save(tmp_path)[0].read_bytes()
-    for content in (b"", b"hello", whole[:200], whole[:-200]):
+    for content in (whole[:200], whole[:-200]):
         path.write_bytes(content)
         with pytest.raises(RequestError, match="data.path"):
             load_dataset("npz", path)
