@@ -59,10 +59,13 @@ def test_the_plugin_runs_under_the_configuration_shown(project: Path) -> None:
 
 
 def test_the_commands_run(project: Path) -> None:
-    lines = [line.split("#")[0].strip() for line in blocks("")[1].splitlines()]
+    written = blocks("")[1].splitlines()
+    lines = [line.split("#")[0].strip() for line in written]
     assert lines[0] == "evo-snn init mine && cd mine"
     budget = [f"--set={key}={value}".replace(" ", "") for key, value in BUDGET.items()]
-    names = [part.split()[-1] for part in lines[4].split("|")]
+    assert lines[4] == "evo-snn spaces"
+    names = ["spaces", *written[4].partition("also:")[2].replace(",", "").split()]
+    assert names == ["spaces", "chips", "datasets", "objectives"]
     commands = [["init", "mine"], [*lines[1].split()[1:], *budget], lines[2].split()[1:]]
     commands += [[name] for name in names]
     for number, command in enumerate(commands):
