@@ -1,4 +1,4 @@
-"""Signals, images or volumes in one ``.npz`` file: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
+"""Signals, images or volumes in a file: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
 
 import zipfile
 import zlib
@@ -36,8 +36,9 @@ def load_npz(path: Path) -> tuple[Split, Split, tuple[int, ...]]:
 
     Where that guess is wrong, the file says what its axes are: ``axes``, a string with a letter an
     axis, for ``x_train`` and ``x_test`` alike. N comes first; then, in any order, L, or H and W, or
-    D, H and W, and C where there are channels. Signals of several channels need it, ``axes="NCL"`` or ``"NLC"``, as
-    (N, C, L) looks like images; so do grey volumes, ``axes="NDHW"``.
+    D, H and W, and C where there are channels. Signals of several channels need it, ``axes="NCL"``
+    or ``"NLC"``, as (N, C, L) looks like grey images; so do grey volumes, ``axes="NDHW"``. Write it
+    as ``numpy.savez(file, x_train=…, y_train=…, x_test=…, y_test=…, axes="NCL")``.
 
     ``uint8`` is divided by 255; floating-point values that already lie in [0, 1] stay; anything
     else is scaled by the smallest and largest value of ``x_train``, and ``x_test`` is clipped to
