@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -108,7 +108,8 @@ class Chip:
     def from_document(cls, document: Mapping[str, Any]) -> Chip:
         """Read what `to_document` gave.
 
-        Values are checked against the ranges in the document, not against any preset's.
+        Values are checked against the ranges and choices in the document, not against any
+        preset's; their types are those that the model reads.
 
         Raises:
             RequestError: Not such a document, a value outside its range, or a parameter that the
@@ -119,13 +120,13 @@ class Chip:
         except ValidationError as error:
             known = [*_ChipDocument.model_fields, *_ParameterRecord.model_fields]
             raise request_error(error, prefix="chip", known=known) from None
-        parameters = tuple(Parameter(**dict(record)) for record in given.parameters)
-        for parameter in parameters:
-            parameter.checked(parameter.value)
         check_model(given.model)
-        for key in sorted(reference(given.model).keys() - {each.name for each in parameters}):
-            raise RequestError(f"chip.parameters.{key}", "nothing", f"what {given.model} reads")
-        chip = cls(given.name, given.model, given.summary, parameters)
+        parameters = {record.name: Parameter(**dict(record)) for record in given.parameters}
+        for key, meant in reference(given.model).items():
+            if key not in parameters:
+                raise RequestError(f"chip.parameters.{key}", "nothing", f"what {given.model} reads")
+            replace(parameters[key], value=meant.value).checked(parameters[key].value)
+        chip = cls(given.name, given.model, given.summary, tuple(parameters.values()))
         MODELS[chip.model].check(chip)
         return chip
 

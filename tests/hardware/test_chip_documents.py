@@ -61,6 +61,8 @@ def changed(**fields: Any) -> dict[str, Any]:
         (changed() | {"model": "crossbars"}, r"model: .* Did you mean 'crossbar'\?"),
         (changed() | {"colour": 3}, "got 'colour'"),
         (changed(value=4), "crossbar_rows: got 4; allowed: a whole number from 8 to 1024"),
+        (changed(value=70.5), "crossbar_rows: got 70.5; allowed: a whole number"),
+        (changed(value=[64.0]), "crossbar_rows: got .*; allowed: a whole number"),
         (changed(name="rows"), "chip.parameters.crossbar_rows: got nothing"),
         (changed(unit=None), r"chip.parameters\[1\].unit: got None"),
         ([], "chip: got"),

@@ -136,6 +136,7 @@ HEIR = "inherits = 'rram_32nm'\n[parameters]\n"
         (HEIR + "crossbar_rows = 70.5", "crossbar_rows: got 70.5; allowed: a whole number"),
         (HEIR + "crossbar_rows = true", "crossbar_rows: got True; allowed: a whole number"),
         (HEIR + "crossbar_rows = '64'", "crossbar_rows: got '64'; allowed: a whole number"),
+        (HEIR + "technology_nm = '32'", r"got '32'; allowed: 22, 32, 45, 65\. It is text: give a"),
         (HEIR + "mapping = 3", "mapping: got 3; allowed: flat, kernel"),
         (HEIR + "adc_sar_area_um2 = 3.0", "adc_sar_area_um2: got 3.0; allowed: a list of 6 numb"),
         (HEIR + "adc_sar_area_um2 = [3.0]", r"adc_sar_area_um2: got \[3.0\]; allowed: a list of"),
