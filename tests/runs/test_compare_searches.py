@@ -5,6 +5,7 @@ import pytest
 
 import evo_snn
 from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.config import load_config, to_toml
 from evo_snn.run import HYPERVOLUME_BOX, open_run
 from evo_snn.store import Store
 
@@ -23,7 +24,7 @@ def test_steps_are_those_that_were_trained_whatever_came_of_them(script, monkeyp
     def evolve(_config, folder, **_options):
         with Store.create(
             folder,
-            config_toml="",
+            config_toml=to_toml(load_config(script.CONFIG)),
             environment={},
             space={},
             objectives=[ObjectiveRecord("accuracy", maximise=True)],
@@ -34,11 +35,12 @@ def test_steps_are_those_that_were_trained_whatever_came_of_them(script, monkeyp
                 ("bb", "infeasible", 60),  # too inaccurate, once it was trained
                 ("cc", "infeasible", 0),
                 ("dd", "failed", 0),
+                ("ee", "failed", 0),
             ):
                 metrics = {"accuracy": 0.5} if steps else {}
                 trained = {"training_steps": steps, "trained": bool(steps), "metrics": metrics}
                 store.record(Candidate(key, (0,), (), 0, state, **trained))
-            store.record_generation(0, ["aa", "bb", "cc", "dd"], 0.25, 1.0)
+            store.record_generation(0, ["aa", "bb", "cc", "dd", "ee"], 0.25, 1.0)
             store.set_meta(HYPERVOLUME_BOX, {"accuracy": [1.0, 0.0]})
         return open_run(folder)
 
@@ -46,5 +48,5 @@ def test_steps_are_those_that_were_trained_whatever_came_of_them(script, monkeyp
 
     row = script.measured("random", 3, {})
 
-    assert (row["training_steps"], row["evaluations"]) == (120, [4])
+    assert (row["training_steps"], row["evaluations"]) == (120, [5])
     assert (row["arm"], row["seed"], row["hypervolume"]) == ("random", 3, [0.25])
