@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -293,6 +294,14 @@ def parse_value(text: str, *, field: str) -> Any:
         raise RequestError(
             field, text, "a TOML value or a bare word", "Quote it whole for the shell."
         )
+    return _number(text)
+
+
+def _number(text: str) -> float | str:
+    """The number that a person writes and TOML does not take, such as ``.5`` or ``05``."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
     return text
 
 

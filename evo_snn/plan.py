@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.algorithms import check_algorithm
 from evo_snn.budgets import check_possible
 from evo_snn.config import Config
 from evo_snn.constraints import Constraint, make_constraints, violations
@@ -83,6 +84,7 @@ def make_plan(config: Config) -> Plan:
             raise unknown_name("constraints", name, metrics)
     for name, (best, worst) in config.hypervolume.box.items():
         _check_box(name, best, worst, metrics)
+    check_algorithm(config.search.algorithm, config.search.population, len(config.objectives.names))
     checked_device(config.training.device)
     data = dataset(config.data)
     space = make_space(config.search.space, data.input_shape, data.classes, config.space)

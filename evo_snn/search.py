@@ -90,7 +90,7 @@ def evolve(
     }
     chosen = {key: value for key, value in given.items() if value is not None}
     plan = make_plan(load_config(config, {**chosen, **(overrides or {})}))
-    folder = Path(out) if out is not None else _default_folder(plan.config)
+    folder = _default_folder(plan.config) if out is None else out
     with Store.create(
         folder,
         config_toml=to_toml(plan.config),

@@ -279,3 +279,9 @@ def test_the_examples_are_valid():
     assert len(examples) >= 2
     for path in examples:
         assert load_config(path).search.space == "plain"
+
+
+@pytest.mark.parametrize(("text", "value"), [(".5", 0.5), ("5.", 5.0), ("05", 5), ("rram", "rram")])
+def test_a_number_as_people_write_it_is_a_number(text, value):
+    key, parsed = parse_set(f"hardware.x={text}")
+    assert (key, parsed, type(parsed)) == ("hardware.x", value, type(value))
