@@ -6,6 +6,7 @@ pymoo does what it does well: selection, survival, the algorithms themselves. Th
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -66,9 +67,15 @@ class RandomSearch(Algorithm):
     """Different genomes, gene by gene at random: the baseline."""
 
     def __init__(
-        self, space: SearchSpace, population: int, seed: int, affordable: Affordable
+        self,
+        space: SearchSpace,
+        population: int,
+        offspring: int,
+        seed: int,
+        affordable: Affordable,
     ) -> None:
-        self._space, self._size = space, population
+        self._space = space
+        self._sizes = itertools.chain([population], itertools.repeat(offspring))
         self._affordable = affordable
         self._rng = np.random.default_rng(seed)
         self._seen: set[bytes] = set()
@@ -76,13 +83,14 @@ class RandomSearch(Algorithm):
     def ask(self) -> list[Asked]:
         """A generation of new genomes."""
         fresh: list[Asked] = []
+        size = next(self._sizes)
         for _ in range(100):
-            drawn = first_genomes(self._space, self._size, self._affordable, self._rng)
+            drawn = first_genomes(self._space, size, self._affordable, self._rng)
             for genome in drawn:
-                if genome.tobytes() not in self._seen and len(fresh) < self._size:
+                if genome.tobytes() not in self._seen and len(fresh) < size:
                     self._seen.add(genome.tobytes())
                     fresh.append(Asked(tuple(genome.tolist())))
-            if len(fresh) == self._size or len(drawn) < self._size:
+            if len(fresh) == size or len(drawn) < size:
                 break
         return fresh
 
@@ -100,7 +108,8 @@ class PymooAlgorithm(Algorithm):
     Args:
         make: gets the keyword arguments of a pymoo genetic algorithm and gives it.
         space: the search space.
-        population: size of the population and of a generation.
+        population: size of the population and of the first generation.
+        offspring: size of each later generation.
         objectives: number of objectives.
         constraints: number of constraints.
         seed: of pymoo's own generator.
@@ -113,6 +122,7 @@ class PymooAlgorithm(Algorithm):
         space: SearchSpace,
         *,
         population: int,
+        offspring: int,
         objectives: int,
         constraints: int,
         seed: int,
@@ -125,6 +135,7 @@ class PymooAlgorithm(Algorithm):
         self._new = NewOnly()
         self._algorithm = make(
             pop_size=population,
+            n_offsprings=offspring,
             sampling=SpaceSampling(space, affordable),
             eliminate_duplicates=self._new,
             repair=CanonicalRepair(space),
@@ -280,6 +291,7 @@ def make_algorithm(
     space: SearchSpace,
     *,
     population: int,
+    offspring: int,
     objectives: int,
     constraints: int,
     seed: int,
@@ -292,13 +304,14 @@ def make_algorithm(
     """
     check_algorithm(name, population, objectives)
     if name == "random":
-        return RandomSearch(space, population, seed, affordable)
+        return RandomSearch(space, population, offspring, seed, affordable)
     made_for = {"nsga3": _nsga3(objectives, seed), "spea2": _spea2(objectives)}
     make = (_PYMOO | made_for)[name]
     return PymooAlgorithm(
         make,
         space,
         population=population,
+        offspring=offspring,
         objectives=objectives,
         constraints=constraints,
         seed=seed,

@@ -90,13 +90,23 @@ class DataSection(_Section):
 
 
 class SearchSection(_Section):
-    """``[search]``: where and how to search."""
+    """``[search]``: where and how to search.
+
+    ``offspring`` is how many candidates each generation after the first has: as many as the
+    population where it is not said, and never more.
+    """
 
     space: str = Field(min_length=1)
     algorithm: Algorithm = "nsga2"
     population: Annotated[int, Field(strict=True, ge=2, le=100_000)] = 24
+    offspring: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = None
     generations: Annotated[Count, Field(le=1_000_000)] = 10
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
+
+    @property
+    def children(self) -> int:
+        """Candidates of each generation after the first."""
+        return min(self.offspring or self.population, self.population)
 
 
 class TrainingSection(_Section):

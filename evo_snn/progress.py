@@ -63,12 +63,13 @@ class Reporter:
 
     Args:
         generations: how many generations the search has.
-        population: how many candidates a generation has.
+        population: how many candidates the first generation has.
+        offspring: how many each later one has.
     """
 
-    def __init__(self, generations: int, population: int) -> None:
+    def __init__(self, generations: int, population: int, offspring: int) -> None:
         self.generations = generations
-        self.total = generations * population
+        self.total = population + (generations - 1) * offspring
         self.standing = Standing()
         self._started = time.monotonic()
 
@@ -102,8 +103,8 @@ class Reporter:
 class BarReporter(Reporter):
     """Draws a bar on standard error."""
 
-    def __init__(self, generations: int, population: int) -> None:
-        super().__init__(generations, population)
+    def __init__(self, generations: int, population: int, offspring: int) -> None:
+        super().__init__(generations, population, offspring)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -142,7 +143,7 @@ class BarReporter(Reporter):
         )
 
 
-def make_reporter(*, progress: bool, generations: int, population: int) -> Reporter:
+def make_reporter(*, progress: bool, generations: int, population: int, offspring: int) -> Reporter:
     """A bar where one is wanted and standard error is a terminal; log lines otherwise."""
     bar = progress and Console(stderr=True).is_terminal
-    return (BarReporter if bar else Reporter)(generations, population)
+    return (BarReporter if bar else Reporter)(generations, population, offspring)

@@ -104,7 +104,10 @@ def evolve(
         store.set_meta(CHIP, plan.chip.to_document())
         search = plan.config.search
         reporter = make_reporter(
-            progress=progress, generations=search.generations, population=search.population
+            progress=progress,
+            generations=search.generations,
+            population=search.population,
+            offspring=search.children,
         )
         with reporter, Workers(plan.config.workers, plan.settings) as workers:
             _Search(plan, store, workers, reporter).run()
@@ -137,6 +140,7 @@ class _Search:
             section.algorithm,
             plan.space,
             population=section.population,
+            offspring=section.children,
             objectives=len(plan.objectives),
             constraints=1 + len(plan.constraints),
             seed=section.seed,

@@ -31,7 +31,7 @@ class GeneMutation(Mutation):
     every genome is.
     """
 
-    def __init__(self, space: SearchSpace, rate: float = 1.5) -> None:
+    def __init__(self, space: SearchSpace, rate: float = 3.0) -> None:
         super().__init__(prob=1.0)
         self.space = space
         self.rate = rate

@@ -285,3 +285,13 @@ def test_the_examples_are_valid():
 def test_a_number_as_people_write_it_is_a_number(text, value):
     key, parsed = parse_set(f"hardware.x={text}")
     assert (key, parsed, type(parsed)) == ("hardware.x", value, type(value))
+
+
+def test_later_generations_are_never_larger_than_the_population():
+    def children(**search):
+        tables = {"data": {"name": "digits"}, "search": {"space": "plain", **search}}
+        return load_config(tables).search.children
+
+    assert children(population=10) == 10
+    assert children(population=10, offspring=4) == 4
+    assert children(population=10, offspring=40) == 10

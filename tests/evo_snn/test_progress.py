@@ -34,7 +34,7 @@ def test_without_a_terminal_a_generation_is_a_log_line(
 ) -> None:
     monkeypatch.setattr(logging.getLogger("evo_snn"), "propagate", True)  # commands turn it off
     caplog.set_level(logging.INFO, logger="evo_snn")
-    reporter = make_reporter(progress=True, generations=4, population=1)
+    reporter = make_reporter(progress=True, generations=4, population=1, offspring=1)
     assert type(reporter) is Reporter
     with reporter:
         reporter.evaluated(candidate("ok", 0.5))
