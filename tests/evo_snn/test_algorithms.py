@@ -142,7 +142,7 @@ def test_children_inherit_or_mutate_each_gene(name, space):
             inherited += one.genome[position] in parental
             moved += one.genome[position] not in parental
 
-    # about 1.5 of some 17 active genes are touched, and some land where the other parent is
+    # about 3 of some 17 active genes are touched, and some land where the other parent is
     assert 0.02 < moved / (moved + inherited) < 0.2
 
 
