@@ -47,6 +47,8 @@ class Candidate:
         training_steps: Gradient steps spent on it (its ancestors' are not included).
         trained: True if it was trained; a candidate over a budget known beforehand never is.
         failure: The traceback of a failed candidate.
+        circumstances: How it failed, as a JSON object: each attempt with its kind, process, host
+            and seconds.
         seconds: Wall-clock timings by name. They are no metrics and are never compared.
     """
 
@@ -62,6 +64,7 @@ class Candidate:
     training_steps: int = 0
     trained: bool = False
     failure: str | None = None
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:

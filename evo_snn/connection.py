@@ -83,5 +83,5 @@ def leave_one_file(database: sqlite3.Connection) -> None:
         database.execute("PRAGMA busy_timeout = 1000")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.OperationalError:
-        pass  # a reader is looking at it; nothing is lost, and the next writer tidies up
+    except sqlite3.Error:
+        pass  # a reader is looking, or the disk is full; nothing is lost, the next writer tidies up

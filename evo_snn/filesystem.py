@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import platform
+import time
+from contextlib import suppress
 from pathlib import Path
 
 # File systems of one machine, where SQLite's write-ahead log (shared memory) is safe.
@@ -10,6 +13,7 @@ _LOCAL = frozenset({
     "overlay", "ramfs", "reiserfs", "tmpfs", "vfat", "xfs", "zfs",
 })  # fmt: skip
 _TEMPORARY = ".tmp"
+_LOCK_ATTEMPTS = 10
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -18,11 +22,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     The content goes to a temporary name beside it, reaches the disk, and is then renamed.
     """
     temporary = path.with_name(f".{path.name}{_TEMPORARY}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):  # half a file is of no use, and the disk may be full
+            temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -65,7 +74,7 @@ def filesystem_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> s
 class WriterLock:
     """A kernel lock on a file: held by at most one process, and gone when that process is.
 
-    The file is there only while the lock is held.
+    The file is there only while the lock is held, and says who holds it.
 
     Raises:
         BlockingIOError: On making it, if another writer holds it.
@@ -78,7 +87,7 @@ class WriterLock:
         while self._descriptor is None:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock_soon(descriptor)
             except OSError:
                 os.close(descriptor)
                 raise
@@ -86,13 +95,48 @@ class WriterLock:
                 self._descriptor = descriptor
             else:  # its last holder removed the file between the two steps: take the new one
                 os.close(descriptor)
+        with suppress(OSError):  # a full disk does not make the lock less of a lock
+            os.truncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"process {os.getpid()} on {platform.node()}".encode(), 0)
 
     def release(self) -> None:
         """Let the next writer in. Releasing twice is harmless."""
         if self._descriptor is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # a file without a lock on it bars nobody
+                self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def lock_holder(path: Path) -> str | None:
+    """Who holds the lock of ``path``: "process N on HOST"; None if nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+    except OSError:  # a file system without locks
+        return None
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _lock_soon(descriptor: int) -> None:
+    """Lock exclusively; try again for a moment, since `lock_holder` holds what it asks about."""
+    for attempt in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt == _LOCK_ATTEMPTS - 1:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _is_file_of(descriptor: int, path: Path) -> bool:

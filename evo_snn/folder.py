@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from evo_snn.connection import DATABASE
-from evo_snn.filesystem import WriterLock
+from evo_snn.filesystem import WriterLock, lock_holder
 from genomes.errors import RequestError
 
 CONFIG = "config.toml"
 WEIGHTS = "weights"
 
-_LOCK = "run.lock"
+LOCK = "run.lock"
+
 # What the creation of a run makes on its way to the database, which comes last.
-_OF_A_CREATION = frozenset({_LOCK, WEIGHTS, CONFIG, f".{CONFIG}.tmp", f".{DATABASE}.tmp"})
+_OF_A_CREATION = frozenset({LOCK, WEIGHTS, CONFIG, f".{CONFIG}.tmp", f".{DATABASE}.tmp"})
 _SHOWN = 3  # names of foreign files in an error
 
 
@@ -55,9 +56,9 @@ def take_lock(folder: Path, *, make: bool) -> WriterLock:
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
-        return WriterLock(folder / _LOCK)
+        return WriterLock(folder / LOCK)
     except BlockingIOError:
-        remedy = "Wait until it ends, or choose another folder."
+        remedy = f"It is {lock_holder(folder / LOCK) or 'busy'}: wait until it ends."
         raise RequestError(
             "run folder", str(folder), "a run that no other process is writing", remedy
         ) from None

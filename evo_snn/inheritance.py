@@ -1,7 +1,7 @@
 """Inheritance: where the first weights of a candidate come from.
 
 A strategy names, for each new candidate, the weight files that its network may copy from (its
-*sources*, best first), and learns of each finished generation. A worker copies what overlaps; it
+*sources*, best first), and what to share after a finished generation. A worker copies what overlaps; it
 needs to know nothing of the strategy. Only finished generations are ever read, so the order in
 which workers finish changes nothing.
 
@@ -42,8 +42,9 @@ class Strategy(ABC):
     def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
         """The weight files that a new candidate may copy from, best first."""
 
-    def finish_generation(self, number: int, trained: Sequence[Candidate]) -> None:  # noqa: B027
-        """Learn of a finished generation: its newly trained candidates, in the order asked."""
+    def shared_bank(self, trained: Sequence[Candidate]) -> bytes | None:
+        """The shared weights after a generation's newly trained candidates; None keeps the last."""
+        return None
 
 
 class NoInheritance(Strategy):
@@ -79,8 +80,10 @@ class SharedBank(Strategy):
         path = self._store.shared_bank_path()
         return () if path is None else (path,)
 
-    def finish_generation(self, number: int, trained: Sequence[Candidate]) -> None:
-        """Write the trained weights back, the most accurate candidate last."""
+    def shared_bank(self, trained: Sequence[Candidate]) -> bytes | None:
+        """The bank with the trained weights written back, the most accurate candidate last."""
+        if not trained:
+            return None
         path = self._store.shared_bank_path()
         bank = dict(read_tensors(path)) if path else {}
         order = sorted(trained, key=lambda one: (one.metrics.get("accuracy", 0.0), one.key))
@@ -88,8 +91,7 @@ class SharedBank(Strategy):
             weights = self._store.weights_path(candidate.key)
             if weights is not None:
                 _write_back(bank, read_tensors(weights))
-        if bank:
-            self._store.record_shared_bank(number, to_bytes(bank))
+        return to_bytes(bank) if bank else None
 
 
 STRATEGIES: Mapping[str, Callable[[Store], Strategy]] = {

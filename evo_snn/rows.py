@@ -30,28 +30,35 @@ def set_meta_row(database: sqlite3.Connection, name: str, value: Any) -> None:
     """Keep a JSON value by name, in place of what it was."""
     database.execute(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (name, _json(value)),
+        (name, as_json(value)),
     )
 
 
 def insert_candidate(
-    database: sqlite3.Connection, candidate: Candidate, *, has_weights: bool
+    database: sqlite3.Connection, candidate: Candidate, *, number: int | None, weights: str | None
 ) -> None:
-    """Write a candidate as the next one of the evaluation order."""
-    workload = None if candidate.workload is None else _json(candidate.workload)
+    """Write a candidate.
+
+    Args:
+        database: Where; a transaction is open.
+        candidate: What to write.
+        number: Its place in the order of asking; None for the next.
+        weights: The SHA-256 of its file of weights.
+    """
+    workload = None if candidate.workload is None else as_json(candidate.workload)
     number = database.execute(
-        "INSERT INTO candidate (key, genome, generation, state, architecture, workload,"
-        " training_steps, trained, has_weights) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            number,
             candidate.key,
-            _json([int(gene) for gene in candidate.genome]),
+            as_json([int(gene) for gene in candidate.genome]),
             candidate.generation,
             candidate.state,
-            _json(candidate.architecture),
+            as_json(candidate.architecture),
             workload,
             candidate.training_steps,
             candidate.trained,
-            has_weights,
+            weights,
         ),
     ).lastrowid
     parents = [(number, position, key) for position, key in enumerate(candidate.parents)]
@@ -60,7 +67,22 @@ def insert_candidate(
         rows = [(number, name, float(value)) for name, value in numbers.items()]
         database.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)  # noqa: S608 - ours
     if candidate.failure is not None:
-        database.execute("INSERT INTO failure VALUES (?, ?)", (number, candidate.failure))
+        circumstances = as_json(candidate.circumstances)
+        database.execute(
+            "INSERT INTO failure VALUES (?, ?, ?)", (number, candidate.failure, circumstances)
+        )
+
+
+def delete_candidates(database: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete candidates that nothing refers to."""
+    for table in ("parent", "metric", "violation", "timing", "failure"):
+        database.executemany(
+            f"DELETE FROM {table} WHERE candidate = ?",  # noqa: S608 - ours
+            [(number,) for number in numbers],
+        )
+    database.executemany(
+        "DELETE FROM candidate WHERE number = ?", [(number,) for number in numbers]
+    )
 
 
 def _numbers_of(candidate: Candidate) -> dict[str, Mapping[str, float]]:
@@ -93,10 +115,10 @@ def load_candidates(
         f"SELECT * FROM parent WHERE candidate IN {chosen} ORDER BY position",  # noqa: S608 - ours
         values,
     )
-    failures: dict[int, str] = {}
+    failures: dict[int, list[str]] = {}
     if details:
-        query = f"SELECT candidate, traceback FROM failure WHERE candidate IN {chosen}"  # noqa: S608
-        failures = dict(database.execute(query, values))
+        query = f"SELECT * FROM failure WHERE candidate IN {chosen}"  # noqa: S608 - ours
+        failures = {number: rest for number, *rest in database.execute(query, values)}
     return [
         Candidate(
             key=key,
@@ -110,7 +132,8 @@ def load_candidates(
             workload=None if workload is None else json.loads(workload),
             training_steps=training_steps,
             trained=bool(trained),
-            failure=failures.get(number),
+            failure=failures[number][0] if number in failures else None,
+            circumstances=json.loads(failures[number][1]) if number in failures else {},
             seconds=named["timing"].get(number, {}),
         )
         for (
@@ -140,5 +163,6 @@ def check_finite(what: str, *tables: Mapping[str, float]) -> None:
                 raise ValueError(f"{what}: {name} is {value}; allowed: finite numbers")
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """Compact JSON text; a number that is not finite is an error."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))

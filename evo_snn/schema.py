@@ -1,9 +1,10 @@
 """The tables of a run's database. Values that differ in kind have tables of their own."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 was never released
 
-# `candidate.number` is the order of evaluation. Structured values are JSON text; metrics are
-# eight-byte floats, so they come back bit for bit.
+# `candidate.number` is the order in which candidates were asked for, which is not the order in
+# which workers finish them. `weights` is the SHA-256 of the file of weights, while there is one.
+# Structured values are JSON text; metrics are eight-byte floats, so they come back bit for bit.
 TABLES = """
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
@@ -26,7 +27,7 @@ CREATE TABLE candidate (
     workload TEXT,
     training_steps INTEGER NOT NULL,
     trained INTEGER NOT NULL CHECK (trained IN (0, 1)),
-    has_weights INTEGER NOT NULL CHECK (has_weights IN (0, 1))
+    weights TEXT
 ) STRICT;
 CREATE TABLE parent (
     candidate INTEGER NOT NULL REFERENCES candidate (number),
@@ -54,7 +55,8 @@ CREATE TABLE timing (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE failure (
     candidate INTEGER PRIMARY KEY REFERENCES candidate (number),
-    traceback TEXT NOT NULL
+    traceback TEXT NOT NULL,
+    circumstances TEXT NOT NULL
 ) STRICT;
 CREATE TABLE generation (
     number INTEGER PRIMARY KEY,
@@ -67,4 +69,22 @@ CREATE TABLE asked (
     key TEXT NOT NULL REFERENCES candidate (key),
     PRIMARY KEY (generation, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE session (
+    number INTEGER PRIMARY KEY,
+    started TEXT NOT NULL,
+    host TEXT NOT NULL,
+    process INTEGER NOT NULL,
+    generations INTEGER NOT NULL,
+    workers TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    ended TEXT,
+    outcome TEXT
+) STRICT;
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY,
+    session INTEGER REFERENCES session (number),
+    kind TEXT NOT NULL,
+    key TEXT,
+    text TEXT NOT NULL
+) STRICT;
 """

@@ -157,12 +157,13 @@ class _Search:
                 LOGGER.warning("the space holds no further design; stopped after %d", number)
                 break
             keys = [self._plan.space.key(one.genome) for one in asked]
-            self._evaluate_generation(number, asked, keys)
+            bank = self._evaluate_generation(number, asked, keys)
             told = [self._known[key] for key in keys]
             self._fix_box(told)
             self._algorithm.tell(self._objectives(told), self._violations(told))
             volume = self._hypervolume()
-            self._store.record_generation(number, keys, volume, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._store.record_generation(number, keys, volume, seconds, bank)
             self._prune()
             self._reporter.generation(number, volume)
         if self._plan.config.weights.keep == "front":
@@ -172,7 +173,7 @@ class _Search:
 
     def _evaluate_generation(
         self, number: int, asked: Sequence[Asked], keys: Sequence[str]
-    ) -> None:
+    ) -> bytes | None:
         """Evaluate what is new of a generation, and store each candidate as it comes."""
         new = {k: one for k, one in zip(keys, asked, strict=True) if k not in self._known}
         drafts = self._drafts(number, new)
@@ -194,7 +195,7 @@ class _Search:
                 + "".join(last)
             )
         finished = [candidate for candidate in trained if candidate.trained]
-        self._strategy.finish_generation(number, finished)
+        return self._strategy.shared_bank(finished)
 
     def _drafts(self, number: int, asked: Mapping[str, Asked]) -> dict[str, Candidate]:
         """Candidates with all that is known before training; ``ok`` those worth training."""

@@ -5,12 +5,11 @@
 each whole before the row that refers to it. One process writes; any number may read.
 """
 
-import json
+import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 import tomli_w
 
+from evo_snn import sessions
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.connection import (
     DATABASE,
@@ -29,41 +29,48 @@ from evo_snn.connection import (
 )
 from evo_snn.filesystem import WriterLock, remove_leftovers, sync_folder, write_atomically
 from evo_snn.folder import CONFIG, WEIGHTS, refuse_occupied, take_lock
-from evo_snn.rows import build, check_finite, insert_candidate, load_candidates, set_meta_row
+from evo_snn.reader import SHARED_BANK, GenerationRecord, Reader
+from evo_snn.rows import (
+    build,
+    check_finite,
+    delete_candidates,
+    insert_candidate,
+    set_meta_row,
+)
 from evo_snn.schema import FORMAT_VERSION
-from genomes.errors import RequestError, nearest
+from evo_snn.sessions import Event
+from genomes.errors import RequestError
 
-__all__ = ["CONFIG", "DATABASE", "WEIGHTS", "GenerationRecord", "Store"]
+__all__ = ["CONFIG", "DATABASE", "WEIGHTS", "GenerationRecord", "Store", "StoreWriteError"]
 
-_SHARED_BANK = "shared_bank"  # the name in `meta` of the generation whose bank is kept
 _SAFE_KEY = re.compile(r"[0-9A-Za-z_-]+")
 
 
-@dataclass(frozen=True)
-class GenerationRecord:
-    """One finished generation.
+class StoreWriteError(OSError):
+    """Something could not be written: a full disk, a broken one. What was stored is intact."""
 
-    Attributes:
-        number: Counted from 0.
-        keys: What was asked for, in order, candidates evaluated earlier included.
-        hypervolume: Of everything evaluated so far, in the run's box; None if it has none.
-        seconds: Wall-clock time.
-    """
+    def __init__(self, folder: Path, reason: object) -> None:
+        """Store both; the message says what to do."""
+        super().__init__(folder, reason)
+        self.folder = folder
+        self.reason = reason
 
-    number: int
-    keys: tuple[str, ...]
-    hypervolume: float | None
-    seconds: float
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"could not write in {self.folder}: {self.reason}. What was stored before is intact:"
+            f" mend that, then evo-snn resume {self.folder}"
+        )
 
 
-class Store:
+class Store(Reader):
     """The folder of one run; make one with `create` or `open`, and close it (or use ``with``)."""
 
     def __init__(self, folder: Path, database: sqlite3.Connection, lock: WriterLock | None) -> None:
         """Internal: use `create` or `open`."""
-        self.folder = folder
-        self._database = database
+        super().__init__(folder, database)
         self._lock = lock
+        self._session: int | None = None
 
     # Life of the folder
 
@@ -96,31 +103,46 @@ class Store:
         if not str(folder):
             raise RequestError("out", "", "a folder", "A dot is the current one.")
         folder = Path(folder).resolve()
-        config = f"{config_toml.rstrip()}\n\n{tomli_w.dumps({'environment': dict(environment)})}"
+        config = _with_environment(config_toml, environment)
+        meta = {
+            "format_version": FORMAT_VERSION,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": dict(environment),
+            "space": dict(space),
+            "constraints": dict(constraints),
+        }
         refuse_occupied(folder, config)
         lock = take_lock(folder, make=True)
         try:
             refuse_occupied(folder, config)
-            fresh = folder / f".{DATABASE}.tmp"
-            fresh.unlink(missing_ok=True)
-            with closing(connect(fresh, "rwc")) as database:
-                database.execute("PRAGMA journal_mode = MEMORY")  # no second file to leave behind
-                meta = {
-                    "format_version": FORMAT_VERSION,
-                    "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "environment": dict(environment),
-                    "space": dict(space),
-                    "constraints": dict(constraints),
-                }
-                build(database, meta, objectives)
-            (folder / WEIGHTS).mkdir(exist_ok=True)
-            write_atomically(folder / CONFIG, config.encode())
-            fresh.replace(folder / DATABASE)  # from here on the folder holds a run
-            sync_folder(folder)
-            return cls(folder, connect_writer(folder), lock)
-        except BaseException:
+            return cls._created(folder, lock, config, meta, objectives)
+        except BaseException as error:
             lock.release()
+            if isinstance(error, OSError | sqlite3.Error):
+                raise RequestError(
+                    "out", str(folder), "a folder to write in", f"{_reason(error)}."
+                ) from error
             raise
+
+    @classmethod
+    def _created(
+        cls,
+        folder: Path,
+        lock: WriterLock,
+        config: str,
+        meta: Mapping[str, Any],
+        objectives: Sequence[ObjectiveRecord],
+    ) -> "Store":
+        fresh = folder / f".{DATABASE}.tmp"
+        fresh.unlink(missing_ok=True)
+        with closing(connect(fresh, "rwc")) as database:
+            database.execute("PRAGMA journal_mode = MEMORY")  # no second file to leave behind
+            build(database, meta, objectives)
+        (folder / WEIGHTS).mkdir(exist_ok=True)
+        write_atomically(folder / CONFIG, config.encode())
+        fresh.replace(folder / DATABASE)  # from here on the folder holds a run
+        sync_folder(folder)
+        return cls(folder, connect_writer(folder), lock)
 
     @classmethod
     def open(cls, folder: str | Path, read_only: bool = True) -> "Store":
@@ -139,8 +161,7 @@ class Store:
             store = cls(folder, database, lock)
             store._check_format()
             if not read_only:
-                remove_leftovers(folder)
-                remove_leftovers(folder / WEIGHTS)
+                store.tidy()
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -166,22 +187,28 @@ class Store:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it; an interrupted writer notes on the interruption what is left."""
-        if isinstance(error, KeyboardInterrupt) and self._lock is not None:
-            error.add_note(f"the run in {self.folder} is intact up to its last stored candidate")
+        """Close it."""
         self.close()
 
     # Writing
 
-    def record(self, candidate: Candidate, weights: bytes | None = None) -> None:
+    def record(
+        self, candidate: Candidate, weights: bytes | None = None, *, number: int | None = None
+    ) -> None:
         """Store an evaluated candidate and its weights (safetensors).
 
         The weights are on the disk before the row that says so, and the rows are one transaction:
         a killed process leaves the whole candidate or nothing of it.
 
+        Args:
+            candidate: What to store.
+            weights: The content of its file of weights.
+            number: Its place in the order of asking, from 1; the next one by default.
+
         Raises:
             ValueError: If the key is stored already or no file name, a parent is not stored, or a
                 number is not finite.
+            StoreWriteError: If the disk does not take it.
         """
         key = candidate.key
         if not _SAFE_KEY.fullmatch(key):
@@ -193,26 +220,45 @@ class Store:
         if not stored.issuperset(candidate.parents):
             missing = sorted({*candidate.parents} - stored)
             raise ValueError(f"candidate {key} has parents that are not stored: {missing}")
+        digest = None
         if weights is not None:
-            write_atomically(self._weights_file(key), weights)
+            digest = hashlib.sha256(weights).hexdigest()
+            self._write(self._weights_file(key), weights)
         with self._transaction() as database:
-            insert_candidate(database, candidate, has_weights=weights is not None)
+            insert_candidate(database, candidate, number=number, weights=digest)
 
     def record_generation(
-        self, number: int, keys: Sequence[str], hypervolume: float | None, seconds: float
+        self,
+        number: int,
+        keys: Sequence[str],
+        hypervolume: float | None,
+        seconds: float,
+        shared_bank: bytes | None = None,
     ) -> None:
         """Store a finished generation: what it asked for, in order, cache hits included.
 
+        Args:
+            number: Counted from 0.
+            keys: What was asked for.
+            hypervolume: Of everything evaluated so far.
+            seconds: Wall-clock time.
+            shared_bank: The shared weights after it, in place of the last ones; None keeps those.
+
         Raises:
             ValueError: If the generation is stored already, or a key is not.
+            StoreWriteError: If the disk does not take it.
         """
         measured = {} if hypervolume is None else {"hypervolume": hypervolume}
         check_finite(f"generation {number}", {**measured, "seconds": seconds})
+        if shared_bank is not None:
+            self._write(self._bank_file(number), shared_bank)
         try:
             with self._transaction() as database:
                 database.execute(
                     "INSERT INTO generation VALUES (?, ?, ?)", (number, hypervolume, seconds)
                 )
+                if shared_bank is not None:
+                    set_meta_row(database, SHARED_BANK, number)
                 database.executemany(
                     "INSERT INTO asked VALUES (?, ?, ?)",
                     [(number, position, key) for position, key in enumerate(keys)],
@@ -220,110 +266,69 @@ class Store:
         except sqlite3.IntegrityError as error:
             message = f"generation {number} is stored already, or asks for a key that is not"
             raise ValueError(message) from error
+        if shared_bank is not None:
+            self._remove(path for path in self._bank_files() if path != self._bank_file(number))
 
     def set_meta(self, name: str, value: Any) -> None:
         """Keep a JSON value by name, in place of what it was."""
         with self._transaction() as database:
             set_meta_row(database, name, value)
 
-    def prune_weights(self, keep: set[str]) -> None:
+    def prune_weights(self, keep: Collection[str]) -> None:
         """Delete the weights of all candidates but those of ``keep``; the shared bank stays."""
+        dropped = [key for key in self.weights_digests() if key not in keep]
+        self.forget_weights(dropped)
+        self._remove(map(self._weights_file, dropped))
+
+    def forget_weights(self, keys: Sequence[str]) -> None:
+        """Say that candidates have no weights any more; files are left alone."""
         with self._transaction() as database:
-            rows = database.execute("SELECT key FROM candidate WHERE has_weights").fetchall()
-            dropped = [(key,) for (key,) in rows if key not in keep]
-            database.executemany("UPDATE candidate SET has_weights = 0 WHERE key = ?", dropped)
-        for path in (self.folder / WEIGHTS).glob("*.safetensors"):
-            if path.stem not in keep and not path.stem.startswith("shared_"):
-                path.unlink()
+            database.executemany(
+                "UPDATE candidate SET weights = NULL WHERE key = ?", [(key,) for key in keys]
+            )
 
-    def record_shared_bank(self, generation: int, content: bytes) -> None:
-        """Keep the shared weights as they are after ``generation``, in place of the last ones."""
-        current = self._bank_file(generation)
-        write_atomically(current, content)
-        self.set_meta(_SHARED_BANK, generation)
-        for path in current.parent.glob("shared_*.safetensors"):
-            if path != current:
-                path.unlink()
-
-    # Reading
-
-    def meta(self, name: str, default: Any = None) -> Any:
-        """The JSON value kept by ``name``, such as ``space`` or ``environment``; or ``default``."""
-        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row[0])
-
-    def objectives(self) -> list[ObjectiveRecord]:
-        """What the run's objectives mean, in the configuration's order."""
-        rows = self._database.execute(
-            "SELECT name, maximise, unit, log FROM objective ORDER BY position"
-        )
-        return [ObjectiveRecord(name, bool(up), unit, bool(log)) for name, up, unit, log in rows]
-
-    def candidates(self, details: bool = True) -> list[Candidate]:
-        """All candidates in the order of their evaluation.
-
-        Args:
-            details: False leaves architectures, workloads and tracebacks out, which is quicker.
-        """
-        return self._load("", (), details=details)
-
-    def candidate(self, key: str) -> Candidate:
-        """One candidate by its key or the beginning of it.
-
-        Raises:
-            RequestError: If no key, or more than one, begins so; it names the nearest.
-        """
-        return self._load("WHERE key = ?", (self.resolve(key),), details=True)[0]
-
-    def resolve(self, prefix: str) -> str:
-        """The whole key that begins with ``prefix``.
-
-        Raises:
-            RequestError: If no key, or more than one, begins so; it names the nearest.
-        """
-        known = [key for (key,) in self._database.execute("SELECT key FROM candidate")]
-        matches = [key for key in known if prefix and key.startswith(prefix)]
-        if prefix in matches or len(matches) == 1:
-            return prefix if prefix in matches else matches[0]
-        if matches:
-            shown = ", ".join(sorted(matches)[:5])
-            raise RequestError("key", prefix, "the beginning of one key", f"It begins {shown}.")
-        close = nearest(prefix, known)
-        remedy = f"The nearest is {close}." if close else "evo-snn candidates lists the keys."
-        raise RequestError("key", prefix, f"a key of this run ({len(known)} candidates)", remedy)
-
-    def generations(self) -> list[GenerationRecord]:
-        """The finished generations in order."""
-        with self._snapshot() as database:
-            keys: dict[int, list[str]] = {}
-            for number, key in database.execute(
-                "SELECT generation, key FROM asked ORDER BY generation, position"
-            ):
-                keys.setdefault(number, []).append(key)
+    def forget_failures(self, generation: int) -> list[str]:
+        """Delete the failed candidates of a generation that is not finished; their keys."""
+        with self._transaction() as database:
             rows = database.execute(
-                "SELECT number, hypervolume, seconds FROM generation ORDER BY number"
+                "SELECT number, key FROM candidate WHERE state = 'failed' AND generation = ?",
+                (generation,),
             ).fetchall()
-        return [
-            GenerationRecord(number, tuple(keys.get(number, ())), hypervolume, seconds)
-            for number, hypervolume, seconds in rows
-        ]
+            delete_candidates(database, [number for number, _ in rows])
+        return [key for _, key in rows]
 
-    def weights_path(self, key: str) -> Path | None:
-        """The file of a candidate's trained weights; None if it has none or they were pruned."""
-        row = self._database.execute(
-            "SELECT 1 FROM candidate WHERE key = ? AND has_weights", (key,)
-        ).fetchone()
-        return None if row is None else self._weights_file(key)
+    def replace_config(self, config_toml: str) -> None:
+        """Put another configuration in place of ``config.toml``; the environment stays."""
+        environment = self.meta("environment", {})
+        self._write(self.folder / CONFIG, _with_environment(config_toml, environment).encode())
 
-    def shared_bank_generation(self) -> int | None:
-        """The generation after which the kept shared weights were written; None if none were."""
-        generation = self.meta(_SHARED_BANK)
-        return None if generation is None else int(generation)
+    def start_session(
+        self, generations: int, workers: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> None:
+        """Say that this process works on the run from now on."""
+        with self._transaction() as database:
+            self._session = sessions.begin(database, generations, workers, environment)
 
-    def shared_bank_path(self) -> Path | None:
-        """The file of the shared weights; None if there are none."""
-        generation = self.shared_bank_generation()
-        return None if generation is None else self._bank_file(generation)
+    def end_session(self, outcome: str) -> None:
+        """Say how this process's work ended."""
+        if self._session is not None:
+            with self._transaction() as database:
+                sessions.end(database, self._session, outcome)
+            self._session = None
+
+    def record_event(self, kind: str, text: str, key: str | None = None) -> None:
+        """Keep a line about something that happened; see `evo_snn.sessions.Event`."""
+        with self._transaction() as database:
+            sessions.insert_event(database, Event(self._session, kind, key, text))
+
+    def tidy(self) -> None:
+        """Delete files that a killed writer left: temporary ones, and weights without a row."""
+        remove_leftovers(self.folder)
+        remove_leftovers(self.folder / WEIGHTS)
+        known = {self._weights_file(key) for key in self.weights_digests()}
+        known |= {path for path in [self.shared_bank_path()] if path is not None}
+        files = (self.folder / WEIGHTS).glob("*.safetensors")
+        self._remove(path for path in files if path not in known)
 
     # Internals
 
@@ -333,16 +338,26 @@ class Store:
         except sqlite3.Error as error:
             self._database.close()
             raise unreadable(self.folder, error) from error
-        if not isinstance(version, int) or version > FORMAT_VERSION:
+        if version != FORMAT_VERSION:
             self._database.close()
-            remedy = "Read it with the newer version of evo_snn that wrote it."
-            raise RequestError("format_version", version, f"at most {FORMAT_VERSION}", remedy)
+            newer = isinstance(version, int) and version > FORMAT_VERSION
+            remedy = f"Read it with the {'newer ' if newer else ''}evo_snn that wrote it."
+            raise RequestError("format_version", version, str(FORMAT_VERSION), remedy)
 
-    def _weights_file(self, key: str) -> Path:
-        return self.folder / WEIGHTS / f"{key}.safetensors"
+    def _bank_files(self) -> Iterator[Path]:
+        return (self.folder / WEIGHTS).glob("shared_*.safetensors")
 
-    def _bank_file(self, generation: int) -> Path:
-        return self.folder / WEIGHTS / f"shared_{generation}.safetensors"
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            raise StoreWriteError(self.folder, _reason(error)) from error
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        """Delete files that nothing refers to; one that stays is tidied up later."""
+        for path in list(paths):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _stored_keys(self, keys: Sequence[str]) -> set[str]:
         marks = ", ".join("?" * len(keys))
@@ -353,23 +368,21 @@ class Store:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if self._lock is None:
             raise ValueError(f"{self.folder} is open for reading only, or closed")
-        self._database.execute("BEGIN IMMEDIATE")
         try:
+            self._database.execute("BEGIN IMMEDIATE")
             yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Several reads of one state, while another process may write."""
-        self._database.execute("BEGIN")
-        try:
-            yield self._database
-        finally:
             self._database.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):  # SQLite may have taken it back itself
+                self._database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError | OSError):
+                raise StoreWriteError(self.folder, _reason(error)) from error
+            raise
 
-    def _load(self, where: str, values: tuple[Any, ...], *, details: bool) -> list[Candidate]:
-        with self._snapshot() as database:
-            return load_candidates(database, where, values, details=details)
+
+def _with_environment(config_toml: str, environment: Mapping[str, str]) -> str:
+    return f"{config_toml.rstrip()}\n\n{tomli_w.dumps({'environment': dict(environment)})}"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -243,10 +243,14 @@ def record(store, key, genome=(0, 0, 0), *, accuracy=0.5, weights=None, trained=
     return candidate
 
 
+def finish(store, strategy, number, trained):
+    store.record_generation(number, [], None, 0.0, strategy.shared_bank(trained))
+
+
 def test_without_inheritance_there_is_no_source(store):
     one = record(store, "a", weights=parent())
     strategy = STRATEGIES["none"](store)
-    strategy.finish_generation(0, [one])
+    finish(store, strategy, 0, [one])
 
     assert strategy.sources((0, 0, 0), [one]) == ()
     assert store.shared_bank_path() is None
@@ -288,9 +292,9 @@ def test_parents_without_trained_weights_are_passed_over(store):
 def test_a_shared_bank_exists_after_a_generation_that_trained(store):
     strategy = STRATEGIES["shared"](store)
     assert strategy.sources((0, 0, 0), []) == ()
-    strategy.finish_generation(0, [])
+    finish(store, strategy, 0, [])
     assert strategy.sources((0, 0, 0), []) == ()
-    strategy.finish_generation(1, [record(store, "a", weights=parent())])
+    finish(store, strategy, 1, [record(store, "a", weights=parent())])
     assert strategy.sources((0, 0, 0), []) == (store.shared_bank_path(),)
 
 
@@ -298,7 +302,7 @@ def test_the_bank_grows_to_the_largest_of_each_slot(store):
     strategy = STRATEGIES["shared"](store)
     narrow = record(store, "a", accuracy=0.2, weights={"x/weight": torch.full((1, 2, 1), 1.0)})
     long = record(store, "b", accuracy=0.4, weights={"x/weight": torch.full((2, 1, 3), 2.0)})
-    strategy.finish_generation(0, [narrow, long])
+    finish(store, strategy, 0, [narrow, long])
     bank = read_tensors(store.shared_bank_path())["x/weight"]
     never = float("nan")
 
@@ -310,9 +314,9 @@ def test_the_bank_grows_to_the_largest_of_each_slot(store):
 def test_the_bank_keeps_what_a_later_generation_does_not_write(store):
     strategy = STRATEGIES["shared"](store)
     first = record(store, "a", weights={"x/weight": torch.ones(3, 1, 1), "y/shift": torch.ones(2)})
-    strategy.finish_generation(0, [first])
+    finish(store, strategy, 0, [first])
     second = record(store, "b", accuracy=0.1, weights={"x/weight": torch.full((1, 1, 1), 5.0)})
-    strategy.finish_generation(1, [second])
+    finish(store, strategy, 1, [second])
     bank = read_tensors(store.shared_bank_path())
 
     assert bank["x/weight"].flatten().tolist() == [5, 1, 1]
@@ -327,7 +331,7 @@ def test_the_most_accurate_is_written_last_whatever_the_order(store):
     strategy = STRATEGIES["shared"](store)
     written = set()
     for number, order in enumerate(itertools.permutations(trained)):
-        strategy.finish_generation(number, order)
+        finish(store, strategy, number, order)
         written.add(store.shared_bank_path().read_bytes())
         bank = read_tensors(store.shared_bank_path())
         assert bank["x/weight"].tolist() == [[2.0]]  # of equal accuracy the later key
@@ -341,7 +345,7 @@ def test_a_readout_of_another_map_size_replaces_the_banks(store):
     large = record(
         store, "b", accuracy=0.2, weights={"readout/weight": torch.full((2, 2, 4, 4), 7.0)}
     )
-    strategy.finish_generation(0, [small, large])
+    finish(store, strategy, 0, [small, large])
 
     bank = read_tensors(store.shared_bank_path())["readout/weight"]
     assert bank.shape == (2, 2, 4, 4)
@@ -351,7 +355,7 @@ def test_a_readout_of_another_map_size_replaces_the_banks(store):
 def test_a_network_inherits_from_the_bank_what_was_written(store):
     source = parent(**{"stage1.width": 3, "neuron": "lif"})
     strategy = STRATEGIES["shared"](store)
-    strategy.finish_generation(0, [record(store, "a", weights=source)])
+    finish(store, strategy, 0, [record(store, "a", weights=source)])
     bank = [read_tensors(path) for path in strategy.sources((), [])]
     twin, wider = (network(**{"stage1.width": width, "neuron": "lif"}) for width in (3, 5))
 

@@ -21,10 +21,13 @@ from evo_snn.filesystem import (
     WriterLock,
     filesystem_type,
     is_local,
+    lock_holder,
     remove_leftovers,
     write_atomically,
 )
-from evo_snn.store import DATABASE, GenerationRecord, Store
+from evo_snn.schema import FORMAT_VERSION
+from evo_snn.sessions import Event
+from evo_snn.store import DATABASE, GenerationRecord, Store, StoreWriteError
 from genomes.errors import RequestError
 
 OBJECTIVES = [
@@ -264,22 +267,6 @@ def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_writer_says_what_is_left(tmp_path):
-    def interrupted(store):
-        with store:
-            assert store.candidates() == []
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt) as interrupt:
-        interrupted(make(tmp_path))
-    with pytest.raises(KeyboardInterrupt) as other:
-        interrupted(Store.open(tmp_path))
-
-    expected = f"the run in {tmp_path} is intact up to its last stored candidate"
-    assert interrupt.value.__notes__ == [expected]
-    assert not hasattr(other.value, "__notes__")
-
-
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match="a folder"):
@@ -314,10 +301,78 @@ def test_where_there_is_no_run_it_says_so(tmp_path):
 
 def test_a_newer_format_is_refused(tmp_path):
     with make(tmp_path) as store:
-        store.set_meta("format_version", 2)
+        store.set_meta("format_version", FORMAT_VERSION + 1)
+    expected = f"format_version: got {FORMAT_VERSION + 1}; allowed: {FORMAT_VERSION}. .* newer"
     for read_only in (True, False):
-        with pytest.raises(RequestError, match=r"format_version: got 2; allowed: at most 1. Read"):
+        with pytest.raises(RequestError, match=expected):
             Store.open(tmp_path, read_only=read_only)
+
+
+def test_candidates_come_back_in_the_order_of_asking(tmp_path):
+    with make(tmp_path) as store:
+        for number, key in ((3, "cc"), (1, "aa"), (2, "bb")):
+            store.record(candidate(key), number=number)
+        assert [each.key for each in store.candidates()] == ["aa", "bb", "cc"]
+
+
+def test_failures_of_an_unfinished_generation_can_be_forgotten(tmp_path):
+    failed = {"state": "failed", "metrics": {}, "failure": "Oops", "circumstances": {"tries": 2}}
+    with make(tmp_path) as store:
+        store.record(candidate("aa", **failed))
+        store.record(candidate("bb", generation=1))
+        store.record(candidate("cc", generation=1, parents=("bb",), **failed))
+        assert store.candidate("cc").circumstances == {"tries": 2}
+
+        assert store.forget_failures(1) == ["cc"]
+
+        assert [each.key for each in store.candidates()] == ["aa", "bb"]
+        store.record(candidate("cc", generation=1), number=3)
+
+
+def test_weights_without_a_row_are_tidied_away_by_the_next_writer(tmp_path):
+    with make(tmp_path) as store:
+        store.record(candidate("aa"), b"weights")
+        store.record_generation(0, ["aa"], None, 0.0, b"bank")
+    folder = tmp_path / "weights"
+    for orphan in ("zz.safetensors", "shared_1.safetensors", ".yy.safetensors.tmp"):
+        (folder / orphan).write_bytes(b"of a killed process")
+
+    Store.open(tmp_path, read_only=False).close()
+
+    assert {path.name for path in folder.iterdir()} == {"aa.safetensors", "shared_0.safetensors"}
+
+
+def test_sessions_and_events_are_kept(tmp_path):
+    with make(tmp_path) as store:
+        store.start_session(4, {"jobs": 2}, {"torch": "2"})
+        store.record_event("retry", "a worker died", "aa")
+        store.end_session("interrupted")
+        store.start_session(8, {"jobs": 1}, {"torch": "3"})
+    with Store.open(tmp_path) as store:
+        first, second = store.sessions()
+        assert store.events() == [Event(1, "retry", "aa", "a worker died")]
+    assert (first.outcome, first.generations, first.workers) == ("interrupted", 4, {"jobs": 2})
+    assert first.ended is not None
+    assert (second.number, second.process, second.ended) == (2, os.getpid(), None)
+    assert second.environment == {"torch": "3"}
+
+
+def test_one_can_ask_who_is_writing(tmp_path):
+    with make(tmp_path):
+        assert lock_holder(tmp_path / "run.lock").startswith(f"process {os.getpid()} on ")
+    assert lock_holder(tmp_path / "run.lock") is None
+
+
+def test_a_full_database_loses_nothing_and_says_what_to_do(tmp_path):
+    with make(tmp_path) as store:
+        store.record(candidate("aa"))
+        pages = store._database.execute("PRAGMA page_count").fetchone()[0]
+        store._database.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StoreWriteError, match=r"is full. .* is intact.* evo-snn resume"):
+            store.record(candidate("bb", architecture={"text": "x" * 100_000}))
+        assert [each.key for each in store.candidates()] == ["aa"]
+    with Store.open(tmp_path) as store:
+        assert [each.key for each in store.candidates()] == ["aa"]
 
 
 def test_a_key_is_stored_once_and_parents_first(tmp_path):
@@ -376,8 +431,7 @@ def test_pruned_weights_are_gone_from_the_disk_and_from_the_books(tmp_path):
     with make(tmp_path) as store:
         for key in ("aa", "bb", "cc"):
             store.record(candidate(key), key.encode())
-        store.record_shared_bank(3, b"bank")
-        (tmp_path / "weights" / "orphan.safetensors").touch()
+        store.record_generation(3, [], None, 0.0, b"bank")
 
         store.prune_weights({"bb", "not stored"})
 
@@ -391,8 +445,9 @@ def test_only_the_latest_shared_bank_is_kept(tmp_path):
     with make(tmp_path) as store:
         assert store.shared_bank_path() is None
         assert store.shared_bank_generation() is None
-        store.record_shared_bank(0, b"old")
-        store.record_shared_bank(1, b"new")
+        store.record_generation(0, [], None, 0.0, b"old")
+        store.record_generation(1, [], None, 0.0, b"new")
+        store.record_generation(2, [], None, 0.0)
         assert store.shared_bank_path().read_bytes() == b"new"
         assert store.shared_bank_generation() == 1
         assert [path.name for path in (tmp_path / "weights").iterdir()] == ["shared_1.safetensors"]
@@ -406,7 +461,8 @@ def test_files_are_whole_or_absent(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="disk full"):
             write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
-    assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / ".file.tmp").write_bytes(b"of a killed process")
     remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
 
