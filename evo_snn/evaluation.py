@@ -21,6 +21,7 @@ import torch
 from evo_snn.config import DataSection, TrainingSection
 from evo_snn.inheritance import inherit
 from evo_snn.objectives import CandidateView, chosen_metrics, value_of
+from evo_snn.plugins import PluginFile
 from evo_snn.snn import build
 from evo_snn.snn.tensors import read_tensors, to_bytes
 from evo_snn.training import (
@@ -53,7 +54,7 @@ class EvaluationSettings:
     training: TrainingSection
     chip: Chip
     user_metrics: tuple[str, ...] = ()
-    plugins: tuple[Path, ...] = ()
+    plugins: tuple[PluginFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     cost = estimate(workload, settings.chip)
     metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
     view = CandidateView(task.key, task.genome, task.architecture, workload, cost, metrics)
-    users = chosen_metrics(settings.user_metrics, settings.plugins) if settings.plugins else []
+    users = chosen_metrics(settings.user_metrics, settings.plugins)
     metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
     _check_finite(metrics)
     now = time.perf_counter()

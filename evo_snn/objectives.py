@@ -6,27 +6,37 @@ or in the decorator of a user's own function::
 
     @evo_snn.objective(unit="spikes", maximise=False)
     def spikes_per_inference(candidate): ...
+
+Users' functions stand in a file that the configuration names, or come with an installed package
+that offers them under the entry point ``evo_snn.objectives``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import math
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evo_snn.candidate import ObjectiveRecord
+from evo_snn.plugins import PluginFile, read_plugin, run_plugin
+from genomes import plugins as packages
 from genomes.architecture import Architecture
 from genomes.errors import RequestError, unknown_name
 from genomes.workload import Workload
 
 if TYPE_CHECKING:
+    from evo_snn.snn import Network
+    from evo_snn.training import Samples
     from hardware import Cost
+
+Needs = Literal["cost", "training", "network"]
+"""What must be there before a metric can be measured: costs alone, which need no training;
+measured spike rates and the package's metrics; or the trained network itself."""
+
+Plugins = Iterable[PluginFile | str | Path]
 
 
 @dataclass(frozen=True)
@@ -37,9 +47,17 @@ class CandidateView:
         key: the candidate's key.
         genome: one integer a gene.
         architecture: shapes, parameters, operations.
-        workload: what the chip executes, with the spike rates measured on the validation part.
+        workload: what the chip executes, with the spike rates measured on the validation part;
+            with assumed ones where nothing that the run asks for needs a training.
         cost: area, energy and latency on the run's chip, by layer and by component.
         metrics: every metric of the package, by name.
+        seed: of the random generators that an objective makes for itself; the candidate's own, the
+            same in every process and after every interruption.
+        network: the trained network as the chip runs it: ``candidate.network(x)`` gives the scores
+            (N, classes) of inputs (N, *input_shape). None but for objectives that say
+            ``needs="network"``.
+        validation: the validation part, ``x`` (N, *input_shape) float32 in [0, 1] and ``y`` (N,)
+            int64, on the network's device; None where ``network`` is.
     """
 
     key: str
@@ -48,6 +66,9 @@ class CandidateView:
     workload: Workload
     cost: Cost
     metrics: Mapping[str, float]
+    seed: int = 0
+    network: Network | None = None
+    validation: Samples | None = None
 
 
 Function = Callable[[CandidateView], float]
@@ -64,7 +85,9 @@ class Metric:
         log: whether it is compared on a logarithmic scale, as costs are.
         description: one line.
         known_before_training: "yes", "no", or "lower bound" (energy, from a spike rate of zero).
+        needs: "cost", "training" or "network", see `Needs`.
         function: of a user's own metric; None for the package's.
+        origin: the plug-in file, or the package with its version; "" for evo_snn's own.
     """
 
     name: str
@@ -73,7 +96,9 @@ class Metric:
     log: bool = True
     description: str = ""
     known_before_training: str = "yes"
+    needs: Needs = "cost"
     function: Function | None = field(default=None, compare=False)
+    origin: str = field(default="", compare=False)
 
     @property
     def record(self) -> ObjectiveRecord:
@@ -82,13 +107,22 @@ class Metric:
 
 
 _BUILT_IN = (
-    Metric("accuracy", "", True, False, "share of the validation part classified correctly", "no"),
+    Metric(
+        "accuracy",
+        "",
+        True,
+        False,
+        "share of the validation part classified correctly",
+        "no",
+        "training",
+    ),
     Metric("area_mm2", "mm²", description="area of the chip"),
     Metric(
         "energy_uj",
         "µJ",
         description="energy of one inference",
         known_before_training="lower bound",
+        needs="training",
     ),
     Metric("latency_ms", "ms", description="first input to last output of one inference"),
     Metric("interval_ms", "ms", description="time between inferences when pipelined"),
@@ -97,6 +131,7 @@ _BUILT_IN = (
         "µJ·ms",
         description="energy times latency of one inference",
         known_before_training="lower bound",
+        needs="training",
     ),
     Metric("parameters", "", description="weights, and a scale and a bias an output channel"),
     Metric(
@@ -115,6 +150,7 @@ _BUILT_IN = (
         log=False,  # a silent network has none
         description="spikes of all neurons in one inference",
         known_before_training="no",
+        needs="training",
     ),
     Metric(
         "spike_rate",
@@ -123,6 +159,7 @@ _BUILT_IN = (
         False,
         "mean over all neurons and time steps",
         "no",
+        "training",
     ),
 )
 
@@ -135,7 +172,12 @@ _RESERVED = frozenset({"key", "genome", "state", "generation", "parents"})
 
 
 def objective(
-    unit: str = "", *, maximise: bool, log: bool = False, name: str | None = None
+    unit: str = "",
+    *,
+    maximise: bool,
+    log: bool = False,
+    name: str | None = None,
+    needs: Needs = "training",
 ) -> Callable[[Function], Function]:
     """Decorate a plain function of a candidate as a metric that a configuration can name.
 
@@ -144,9 +186,19 @@ def objective(
         maximise: whether more is better.
         log: whether it is compared on a logarithmic scale (positive costs).
         name: the metric's name; the function's by default.
+        needs: "cost" where architecture, workload and cost are all that it reads: a search whose
+            metrics all need no more trains nothing, and takes assumed spike rates. "training" for
+            measured spike rates and the package's metrics, accuracy included. "network" for the
+            trained network and the validation data too.
 
-    The function takes a ``CandidateView`` and returns one finite number.
+    The function takes a ``CandidateView`` and returns one finite number. It must give the same for
+    the same candidate: a random draw comes from a generator made of ``candidate.seed``.
+
+    Raises:
+        RequestError: ``needs`` is none of the three.
     """
+    if needs not in ("cost", "training", "network"):
+        raise unknown_name("needs", needs, ("cost", "training", "network"))
 
     def decorate(function: Function) -> Function:
         function.metric = Metric(  # type: ignore[attr-defined]
@@ -155,7 +207,8 @@ def objective(
             maximise=maximise,
             log=log,
             description=(function.__doc__ or "").strip().split("\n")[0],
-            known_before_training="no",
+            known_before_training="yes" if needs == "cost" else "no",
+            needs=needs,
             function=function,
         )
         return function
@@ -163,30 +216,81 @@ def objective(
     return decorate
 
 
-def list_objectives(plugins: Iterable[Path] = ()) -> list[Metric]:
-    """The package's metrics, and those of plug-in files."""
+def list_objectives(plugins: Plugins = ()) -> list[Metric]:
+    """The package's metrics, those of plug-in files, and those of installed packages."""
     return list(all_metrics(plugins).values())
 
 
-def objective_names(plugins: Iterable[Path] = ()) -> list[str]:
-    """The names that ``objectives.names`` and ``[constraints]`` can use."""
-    return sorted(all_metrics(plugins))
+def objective_names(plugins: Plugins = ()) -> list[str]:
+    """The names that ``objectives.names`` and ``[constraints]`` can use; no package is imported."""
+    return sorted({*_at_hand(plugins), *packages.installed(packages.OBJECTIVES)})
 
 
-def all_metrics(plugins: Iterable[Path] = ()) -> dict[str, Metric]:
-    """Name → metric: the package's, then those of each plug-in file.
+def all_metrics(plugins: Plugins = ()) -> dict[str, Metric]:
+    """Name → metric: the package's, then those of each plug-in file and of installed packages.
+
+    What does not work of an installed package is left out, with a warning.
 
     Raises:
         RequestError: a file cannot be read or run, holds no objective, or takes a name twice or
             one that a run's tables have for something else.
     """
+    metrics = _at_hand(plugins)
+    for name in packages.installed(packages.OBJECTIVES):
+        if name in BUILT_IN:
+            packages.shadowed("objective", name, packages.OBJECTIVES)
+        elif name not in metrics:  # a file that the user names comes before what is installed
+            try:
+                metrics[name] = _installed_metric(name)
+            except RequestError as error:
+                packages.left_out("objective", error)
+    return metrics
+
+
+def chosen_metrics(
+    names: Iterable[str], plugins: Plugins = (), field: str = "objectives.names"
+) -> list[Metric]:
+    """The metrics of those names, in that order; of installed packages only theirs are imported.
+
+    Args:
+        names: of metrics.
+        plugins: files that define further ones.
+        field: which key of the configuration has the names, for an error.
+
+    Raises:
+        RequestError: an unknown name, or a plug-in that does not work.
+    """
+    metrics = _at_hand(plugins)
+    return [metrics[name] if name in metrics else _further(name, metrics, field) for name in names]
+
+
+def file_metrics(file: PluginFile) -> list[Metric]:
+    """The decorated functions of a plug-in file, which is run once a process and content.
+
+    Raises:
+        RequestError: it does not run, or holds no objective.
+    """
+    functions = {
+        id(value): value
+        for value in vars(run_plugin(file)).values()
+        if isinstance(getattr(value, "metric", None), Metric)
+    }
+    if not functions:
+        allowed = "a file with a function under @evo_snn.objective(…)"
+        raise RequestError("objectives.plugins", file.path, allowed)
+    return [replace(one.metric, origin=file.path) for one in functions.values()]
+
+
+def _at_hand(plugins: Plugins) -> dict[str, Metric]:
+    """The package's metrics, and those of plug-in files."""
     metrics = dict(BUILT_IN)
-    for path in plugins:
-        for metric in _plugin_metrics(Path(path), content_hash(path)):
+    for plugin in plugins:
+        file = plugin if isinstance(plugin, PluginFile) else read_plugin(plugin)
+        for metric in file_metrics(file):
             if metric.name in metrics:
                 raise RequestError(
                     "objectives.plugins",
-                    str(path),
+                    file.path,
                     f"names other than {metric.name!r}",
                     "That metric exists already: give the function another name.",
                 )
@@ -198,31 +302,28 @@ def all_metrics(plugins: Iterable[Path] = ()) -> dict[str, Metric]:
     return metrics
 
 
-def chosen_metrics(names: Sequence[str], plugins: Iterable[Path] = ()) -> list[Metric]:
-    """The metrics of those names, in that order.
-
-    Raises:
-        RequestError: an unknown name.
-    """
-    metrics = all_metrics(plugins)
-    for name in names:
-        if name not in metrics:
-            raise unknown_name("objectives.names", name, metrics)
-    return [metrics[name] for name in names]
+def _further(name: str, metrics: Mapping[str, Metric], field: str) -> Metric:
+    """An installed package's metric."""
+    offered = packages.installed(packages.OBJECTIVES)
+    if name not in offered:
+        raise unknown_name(field, name, {*metrics, *offered})
+    return _installed_metric(name)
 
 
-def content_hash(path: str | Path) -> str:
-    """The SHA-256 of a plug-in file.
-
-    Raises:
-        RequestError: the file cannot be read.
-    """
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise RequestError(
-            "objectives.plugins", str(path), "a Python file that can be read", error.strerror or ""
-        ) from None
+@lru_cache(maxsize=128)
+def _installed_metric(name: str) -> Metric:
+    """The metric that an installed package offers, loaded once a process."""
+    function = packages.load(packages.OBJECTIVES, name)
+    metric = getattr(function, "metric", None)
+    if not isinstance(metric, Metric):
+        reason = "it is no function under @evo_snn.objective(…)"
+        raise packages.broken(packages.OBJECTIVES, name, reason)
+    if metric.name != name or name in _RESERVED:
+        reason = f"the function's metric is {metric.name!r}"
+        if name in _RESERVED:
+            reason = "a run's tables have such a column"
+        raise packages.broken(packages.OBJECTIVES, name, reason)
+    return replace(metric, origin=packages.origin(packages.find(packages.OBJECTIVES, name)))
 
 
 def value_of(metric: Metric, candidate: CandidateView) -> float:
@@ -242,31 +343,3 @@ def value_of(metric: Metric, candidate: CandidateView) -> float:
     if metric.log and number <= 0:
         raise ValueError(f"objective {metric.name!r} returned {value!r}; allowed: > 0 (log=True)")
     return number
-
-
-@lru_cache(maxsize=32)
-def _plugin_metrics(path: Path, digest: str) -> tuple[Metric, ...]:
-    """The decorated functions of a file, loaded once a process and content."""
-    name = f"evo_snn_plugin_{digest[:16]}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise RequestError("objectives.plugins", str(path), "a Python file, its name ending in .py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # so that its functions can be pickled by reference
-    try:
-        specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise RequestError(
-            "objectives.plugins", str(path), "a file that runs", f"{type(error).__name__}: {error}"
-        ) from error
-    found = tuple(
-        value.metric
-        for value in vars(module).values()
-        if isinstance(getattr(value, "metric", None), Metric)
-    )
-    if not found:
-        raise RequestError(
-            "objectives.plugins", str(path), "a file with a function under @evo_snn.objective(…)"
-        )
-    return found

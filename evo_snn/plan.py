@@ -17,10 +17,11 @@ from evo_snn.budgets import check_possible
 from evo_snn.config import Config
 from evo_snn.constraints import Constraint, make_constraints, violations
 from evo_snn.evaluation import EvaluationSettings, known_metrics
-from evo_snn.objectives import BUILT_IN, Metric, all_metrics, content_hash
+from evo_snn.objectives import BUILT_IN, Metric, chosen_metrics
+from evo_snn.plugins import read_plugin
 from evo_snn.training import checked_device, data_digest, dataset
 from evo_snn.variation import Genomes
-from genomes.errors import RequestError, unknown_name
+from genomes.errors import RequestError
 from genomes.space import SearchSpace
 from genomes.spaces import make_space
 from hardware import Chip, is_lossless, load_chip, totals
@@ -74,14 +75,17 @@ def make_plan(config: Config) -> Plan:
     Raises:
         RequestError: something is unknown, missing, or not allowed.
     """
-    plugins = config.objectives.plugins
-    metrics = all_metrics(plugins)
-    for name in config.objectives.names:
-        if name not in metrics:
-            raise unknown_name("objectives.names", name, metrics)
-    for name in config.constraints:
-        if name not in metrics:
-            raise unknown_name("constraints", name, metrics)
+    plugins = tuple(read_plugin(path) for path in config.objectives.plugins)
+    named = {
+        "objectives.names": config.objectives.names,
+        "constraints": config.constraints,
+        "hypervolume.box": config.hypervolume.box,
+    }
+    metrics = {
+        metric.name: metric
+        for field, names in named.items()
+        for metric in chosen_metrics(names, plugins, field)
+    }
     for name, (best, worst) in config.hypervolume.box.items():
         _check_box(name, best, worst, metrics)
     check_algorithm(config.search.algorithm, config.search.population, len(config.objectives.names))
@@ -108,7 +112,7 @@ def make_plan(config: Config) -> Plan:
             user_metrics=tuple(sorted(users)),
             plugins=plugins,
         ),
-        plugin_hashes={str(path): content_hash(path) for path in plugins},
+        plugin_hashes={file.path: file.sha256 for file in plugins},
         box=_known_box(config, space, chip, objectives),
     )
 
@@ -125,8 +129,6 @@ def _check_lossless(chip: Chip) -> None:
 
 def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metric]) -> None:
     field = f"hypervolume.box.{name}"
-    if name not in metrics:
-        raise unknown_name("hypervolume.box", name, metrics)
     if best == worst or (best > worst) != metrics[name].maximise:
         order = "best > worst" if metrics[name].maximise else "best < worst"
         raise RequestError(field, [best, worst], f"[best, worst] with {order}")

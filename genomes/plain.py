@@ -107,6 +107,7 @@ class PlainSpace(SearchSpace):
 
     name = "plain"
     version = 1
+    Options = PlainOptions
     options: PlainOptions
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: PlainOptions) -> None:

@@ -13,7 +13,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ class SearchSpace(ABC):
     Attributes:
         name: the name under which a configuration asks for the space.
         version: raised whenever the same integers come to mean something else.
+        Options: the model of the space's options, every one with a default.
         options: the validated options of the space.
         input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
@@ -44,6 +45,7 @@ class SearchSpace(ABC):
 
     name: str
     version: int
+    Options: ClassVar[type[BaseModel]]
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: BaseModel) -> None:
         self.input_shape = tuple(int(n) for n in input_shape)

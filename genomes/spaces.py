@@ -1,24 +1,76 @@
-"""The search spaces by name."""
+"""The search spaces by name: evo_snn's own, and those of installed packages.
+
+A package offers a space through the entry point ``evo_snn.spaces``: a subclass of ``SearchSpace``
+whose ``name`` is the entry point's and whose ``Options`` is the model of its options.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from genomes.errors import request_error, unknown_name
-from genomes.plain import PlainOptions, PlainSpace
+from genomes.errors import RequestError, request_error, unknown_name
+from genomes.plain import PlainSpace
+from genomes.plugins import SPACES, broken, find, installed, left_out, load, origin, shadowed
 from genomes.space import SearchSpace
 
-_SPACES: Mapping[str, tuple[type[SearchSpace], type[BaseModel]]] = {
-    "plain": (PlainSpace, PlainOptions),
-}
+OWN_SPACES: Mapping[str, type[SearchSpace]] = {PlainSpace.name: PlainSpace}
 
 
 def space_names() -> list[str]:
-    """The names that a configuration can give as ``search.space``."""
-    return sorted(_SPACES)
+    """The names that a configuration can give as ``search.space``; no package is imported."""
+    return sorted({*OWN_SPACES, *installed(SPACES)})
+
+
+def space_classes() -> dict[str, type[SearchSpace]]:
+    """Name → class of every space; what does not work is left out, with a warning."""
+    found = dict(OWN_SPACES)
+    for name in installed(SPACES):
+        if name in OWN_SPACES:
+            shadowed("space", name, SPACES)
+            continue
+        try:
+            found[name] = space_class(name)
+        except RequestError as error:
+            left_out("space", error)
+    return found
+
+
+def space_class(name: str) -> type[SearchSpace]:
+    """The space of that name.
+
+    Raises:
+        RequestError: there is none, or its package does not work.
+    """
+    if name in OWN_SPACES:
+        return OWN_SPACES[name]
+    if name not in installed(SPACES):
+        raise unknown_name("search.space", name, space_names())
+    found = load(SPACES, name)
+    wrong = _fault(found, name)
+    if wrong:
+        raise broken(SPACES, name, wrong)
+    return found  # type: ignore[return-value]  # as `_fault` has checked
+
+
+def _fault(found: object, name: str) -> str:
+    """What keeps an object from being the space of that name; "" for nothing."""
+    if not isinstance(found, type) or not issubclass(found, SearchSpace):
+        return "it is no subclass of genomes.space.SearchSpace"
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        return f"{found.__name__} lacks {missing}"
+    if getattr(found, "name", None) != name:
+        return f"{found.__name__}.name is {getattr(found, 'name', None)!r}"
+    if not isinstance(getattr(found, "version", None), int):
+        return f"{found.__name__}.version is no whole number"
+    options = getattr(found, "Options", None)
+    if not isinstance(options, type) or not issubclass(options, BaseModel):
+        return f"{found.__name__}.Options is no pydantic model"
+    return ""
 
 
 def space_options(name: str) -> type[BaseModel]:
@@ -27,9 +79,12 @@ def space_options(name: str) -> type[BaseModel]:
     Raises:
         RequestError: there is no space of that name.
     """
-    if name not in _SPACES:
-        raise unknown_name("search.space", name, space_names())
-    return _SPACES[name][1]
+    return space_class(name).Options
+
+
+def space_origin(name: str) -> str:
+    """The package that a space comes from, with its version; "" for evo_snn's own."""
+    return "" if name in OWN_SPACES else origin(find(SPACES, name))
 
 
 def make_space(
@@ -46,9 +101,17 @@ def make_space(
     Raises:
         RequestError: an unknown name or option, or a value that is not allowed.
     """
-    model = space_options(name)
+    chosen = space_class(name)
     try:
-        checked = model.model_validate(dict(options or {}))
+        checked = chosen.Options.model_validate(dict(options or {}))
     except ValidationError as error:
-        raise request_error(error, prefix="space", known=model.model_fields) from None
-    return _SPACES[name][0](input_shape, classes, checked)
+        known = chosen.Options.model_fields
+        raise request_error(error, prefix="space", known=known) from None
+    try:
+        return chosen(input_shape, classes, checked)
+    except RequestError:
+        raise
+    except Exception as error:
+        if name in OWN_SPACES:
+            raise
+        raise broken(SPACES, name, f"{type(error).__name__}: {error}") from error

@@ -1,10 +1,13 @@
-"""Chips' TOML files: presets, users' files and what they inherit, and the values that they give.
+"""Chips' TOML files: presets, users' files, those of installed packages, and what they inherit.
 
 A parameter's table holds ``value`` (a number, a word, or a list of numbers), ``unit``, ``source``
 and, where they apply, ``description``, ``conditions``, ``range`` or ``choices``. Instead of
 ``value`` it may hold ``by_technology_nm``, a table of values by node; the chip's ``technology_nm``
 chooses. A user's own file may say ``inherits = "PRESET"`` and give only what differs: values, and
 their sources and conditions. What a parameter means is its model's, and stays.
+
+A package offers a chip through the entry point ``evo_snn.chips``: ``NAME = "PACKAGE"`` says that
+``NAME.toml`` lies in that package. No code of the package is run.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from genomes.errors import RequestError, request_error, unknown_name
+from genomes.plugins import CHIPS, broken, find, installed, origin, places
 from hardware.models import MODELS
 from hardware.parameter import Parameter, Scalar
 
@@ -59,8 +63,8 @@ class ChipFile(BaseModel):
     parameters: dict[str, ParameterTable]
 
 
-def chip_names() -> list[str]:
-    """Return the names of the presets, sorted."""
+def preset_names() -> list[str]:
+    """Return the names of hardware's own chips, sorted."""
     folder = resources.files("hardware").joinpath("presets")
     return sorted(
         entry.name.removesuffix(".toml")
@@ -69,13 +73,35 @@ def chip_names() -> list[str]:
     )
 
 
+def chip_names() -> list[str]:
+    """Return the names of the presets and of installed packages' chips, sorted."""
+    return sorted({*preset_names(), *installed(CHIPS)})
+
+
+def chip_origin(name: str) -> str:
+    """Return the package that a chip comes from, with its version; "" for a preset or a file."""
+    own = name.endswith(".toml") or name in preset_names()
+    return "" if own else origin(find(CHIPS, name))
+
+
+def _installed_file(name: str) -> str:
+    """Path of the file of an installed package's chip; its package is not imported."""
+    package = find(CHIPS, name).value
+    for place in places(package):
+        if place.joinpath(f"{name}.toml").is_file():
+            return str(place / f"{name}.toml")
+    raise broken(CHIPS, name, f"there is no {name}.toml in its package {package!r}")
+
+
 def _document(name_or_path: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read a chip's file, with what it inherits merged in.
 
     Args:
-        name_or_path: A preset's name, or a path that ends in ``.toml``.
+        name_or_path: A chip's name, or a path that ends in ``.toml``.
         heirs: The files that inherit this one, so that a circle is found.
     """
+    if not name_or_path.endswith(".toml") and name_or_path not in preset_names():
+        name_or_path = _installed_file(_known(name_or_path))
     if name_or_path in heirs:
         raise RequestError("inherits", name_or_path, "a chip that does not inherit this one")
     text, label = _text_of(name_or_path)
@@ -102,13 +128,18 @@ def _document(name_or_path: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
     return base | {"name": label} | document | {"parameters": merged}
 
 
+def _known(name: str) -> str:
+    """The name of an installed package's chip, or an error that names all chips."""
+    if name not in installed(CHIPS):
+        error = unknown_name("chip", name, chip_names())
+        remedy = error.remedy or "A file's name must end in .toml."
+        raise RequestError("chip", name, error.allowed, remedy)
+    return name
+
+
 def _text_of(name_or_path: str) -> tuple[str, str]:
     """Text of a chip's file, and the chip's name where the file says none."""
     if not name_or_path.endswith(".toml"):
-        if name_or_path not in chip_names():
-            error = unknown_name("chip", name_or_path, chip_names())
-            remedy = error.remedy or "A file's name must end in .toml."
-            raise RequestError("chip", name_or_path, error.allowed, remedy)
         entry = resources.files("hardware").joinpath("presets", f"{name_or_path}.toml")
         return entry.read_text(encoding="utf-8"), name_or_path
     path = Path(name_or_path)

@@ -6,39 +6,70 @@ figure alone.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evo_snn.datasets.base import Dataset, Split, split_stratified
+from evo_snn.datasets.base import Dataset, Parts, Split, make_dataset, split_stratified
 from evo_snn.datasets.digits import load_digits
+from evo_snn.datasets.installed import installed_loader, installed_parts, needs_path
 from evo_snn.datasets.npz import load_npz
 from genomes.errors import RequestError, unknown_name
+from genomes.plugins import DATASETS, find, installed, left_out, origin, shadowed
 
-__all__ = ["Dataset", "Split", "dataset_description", "dataset_names", "load_dataset"]
+__all__ = [
+    "OWN_DATASETS",
+    "Dataset",
+    "Split",
+    "dataset_description",
+    "dataset_descriptions",
+    "dataset_names",
+    "dataset_origin",
+    "load_dataset",
+    "split_stratified",
+]
 
 # Data sets that come with a library, and those that are read from the file of `data.path`.
-_Parts = tuple[Split, Split, tuple[int, ...]]
-_BUNDLED: dict[str, Callable[[], _Parts]] = {"digits": load_digits}
-_FROM_FILE: dict[str, Callable[[Path], _Parts]] = {"npz": load_npz}
+_BUNDLED: Mapping[str, Callable[[], Parts]] = {"digits": load_digits}
+_FROM_FILE: Mapping[str, Callable[[Path], Parts]] = {"npz": load_npz}
+
+OWN_DATASETS = frozenset({*_BUNDLED, *_FROM_FILE})
+"""The names of evo_snn's own."""
 
 
 def dataset_names() -> list[str]:
-    """The names that ``data.name`` can have."""
-    return sorted({**_BUNDLED, **_FROM_FILE})
+    """The names that ``data.name`` can have; no package is imported."""
+    return sorted({*OWN_DATASETS, *installed(DATASETS)})
 
 
 def dataset_description(name: str) -> str:
     """What data set ``name`` is and what it expects, in a few paragraphs; the first line sums up.
 
     Raises:
-        RequestError: If there is no such data set.
+        RequestError: If there is no such data set, or its package does not work.
     """
-    loader = {**_BUNDLED, **_FROM_FILE}.get(name)
-    if loader is None:
-        raise unknown_name("data.name", name, dataset_names())
+    loader = {**_BUNDLED, **_FROM_FILE}.get(name) or installed_loader(_known(name))
     about = inspect.getdoc(inspect.getmodule(loader)) or ""
     details = inspect.getdoc(loader) or ""
     return f"{about}\n\n{details.partition('Raises:')[0]}".strip()
+
+
+def dataset_descriptions() -> dict[str, str]:
+    """Name → description of every data set; what does not work is left out, with a warning."""
+    found = {name: dataset_description(name) for name in sorted(OWN_DATASETS)}
+    for name in installed(DATASETS):
+        if name in OWN_DATASETS:
+            shadowed("data set", name, DATASETS)
+            continue
+        try:
+            found[name] = dataset_description(name)
+        except RequestError as error:
+            left_out("data set", error)
+    return found
+
+
+def dataset_origin(name: str) -> str:
+    """The package that a data set comes from, with its version; "" for evo_snn's own."""
+    return "" if name in OWN_DATASETS else origin(find(DATASETS, name))
 
 
 def load_dataset(
@@ -53,22 +84,27 @@ def load_dataset(
         seed: Decides which examples are held out.
 
     Raises:
-        RequestError: If the name is unknown, a path is missing or superfluous, or the file is not
-            as its loader describes.
+        RequestError: If the name is unknown, a path is missing or superfluous, the file is not as
+            its loader describes, or the package that offers the data set does not work.
     """
+    reads_file = name in _FROM_FILE or (
+        name not in _BUNDLED and needs_path(name, installed_loader(_known(name)))
+    )
+    if reads_file and path is None:
+        raise RequestError("data.path", "nothing", f"a file; {name} is read from one")
+    if not reads_file and path is not None:
+        raise RequestError("data.path", str(path), f"no path: {name} comes with a library")
     if name in _BUNDLED:
-        if path is not None:
-            raise RequestError("data.path", str(path), f"no path: {name} comes with a library")
-        whole, test, labels = _BUNDLED[name]()
+        parts = _BUNDLED[name]()
     elif name in _FROM_FILE:
-        if path is None:
-            raise RequestError("data.path", "nothing", f"a file; {name} is read from one")
-        whole, test, labels = _FROM_FILE[name](Path(path))
+        parts = _FROM_FILE[name](Path(str(path)))
     else:
+        parts = installed_parts(name, path)
+    return make_dataset(name, parts, validation_fraction, seed)
+
+
+def _known(name: str) -> str:
+    """The name of an installed package's data set, or an error that names all data sets."""
+    if name not in installed(DATASETS):
         raise unknown_name("data.name", name, dataset_names())
-    train, validation = split_stratified(whole.y, validation_fraction, seed)
-    if len(validation) == 0:
-        raise RequestError(
-            "y_train", "one image a class", "two images of some class, for validation"
-        )
-    return Dataset(name, whole.take(train), whole.take(validation), test, labels)
+    return name

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genomes.errors import RequestError
+
 
 @dataclass(frozen=True)
 class Split:
@@ -25,6 +27,10 @@ class Split:
     def take(self, indices: NDArray[np.int64]) -> "Split":
         """The examples at ``indices``, as a new part."""
         return Split(self.x[indices], self.y[indices])
+
+
+Parts = tuple[Split, Split, tuple[int, ...]]
+"""What a loader gives: the part for training and validation, the test part, the labels."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,21 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.labels)
+
+
+def make_dataset(name: str, parts: Parts, validation_fraction: float, seed: int) -> Dataset:
+    """The data set of what a loader gives: validation is carved from its training part.
+
+    Raises:
+        RequestError: No class has two examples for training.
+    """
+    whole, test, labels = parts
+    train, validation = split_stratified(whole.y, validation_fraction, seed)
+    if len(validation) == 0:
+        raise RequestError(
+            "y_train", "one image a class", "two images of some class, for validation"
+        )
+    return Dataset(name, whole.take(train), whole.take(validation), test, labels)
 
 
 def split_stratified(

@@ -11,12 +11,12 @@ from evo_snn.objectives import (
     Metric,
     all_metrics,
     chosen_metrics,
-    content_hash,
     list_objectives,
     objective,
     objective_names,
     value_of,
 )
+from evo_snn.plugins import read_plugin
 from evo_snn.run import Run
 from genomes.errors import RequestError
 from genomes.spaces import make_space
@@ -70,11 +70,12 @@ def test_a_plugin_adds_its_functions(tmp_path: Path, view: CandidateView) -> Non
 
 def test_a_changed_plugin_is_read_anew(tmp_path: Path, view: CandidateView) -> None:
     path = write(tmp_path, GOOD)
-    before = content_hash(path)
+    before = read_plugin(path)
     assert value_of(all_metrics([path])["depth"], view) == 2.0
     path.write_text(GOOD.replace("len(candidate.architecture.layers)", "7"))
-    assert content_hash(path) != before
+    assert read_plugin(path).sha256 != before.sha256
     assert value_of(all_metrics([path])["depth"], view) == 7.0
+    assert value_of(all_metrics([before])["depth"], view) == 2.0  # what was read is what runs
 
 
 def test_the_public_decorator_is_this_one() -> None:

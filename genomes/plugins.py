@@ -1,0 +1,139 @@
+"""Plug-ins of installed packages, found by their entry points.
+
+A package offers an objective, a search space, a chip or a data set under a name, in its metadata.
+Looking for names imports nothing; only what is asked for is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, distributions, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+from genomes.errors import RequestError, unknown_name
+
+OBJECTIVES = "evo_snn.objectives"
+SPACES = "evo_snn.spaces"
+CHIPS = "evo_snn.chips"
+DATASETS = "evo_snn.datasets"
+
+FIELDS = {
+    OBJECTIVES: "objectives.names",
+    SPACES: "search.space",
+    CHIPS: "hardware.chip",
+    DATASETS: "data.name",
+}
+"""Group of entry points → the key of a configuration that names one."""
+
+LOGGER = logging.getLogger("evo_snn")
+
+
+def installed(group: str) -> dict[str, EntryPoint]:
+    """The plug-ins of a group by name, in the order of names; nothing is imported."""
+    return {name: found[0] for name, found in sorted(_offers(group).items())}
+
+
+def find(group: str, name: str) -> EntryPoint:
+    """The one installed plug-in of that name; nothing is imported.
+
+    Raises:
+        RequestError: there is none, or more than one package offers it.
+    """
+    offers = _offers(group)
+    if name not in offers:
+        raise unknown_name(FIELDS[group], name, offers)
+    if len(offers[name]) > 1:
+        packages = " and ".join(origin(one) for one in offers[name])
+        remedy = f"{packages} both have it: uninstall one."
+        raise RequestError(FIELDS[group], name, "a name that one package offers", remedy)
+    return offers[name][0]
+
+
+def load(group: str, name: str) -> object:
+    """What an installed plug-in is: its module is imported.
+
+    Raises:
+        RequestError: there is no such plug-in, or its package fails.
+    """
+    found = find(group, name)
+    try:
+        return found.load()
+    except (Exception, SystemExit) as error:
+        raise broken(group, name, f"{type(error).__name__}: {error}") from error
+
+
+def broken(group: str, name: str, reason: str) -> RequestError:
+    """The error for an installed plug-in that is not what its group needs."""
+    package = origin(installed(group)[name]) if name in installed(group) else "a package"
+    return RequestError(FIELDS[group], name, "a plug-in that works", f"{package}: {_line(reason)}")
+
+
+def origin(plugin: EntryPoint) -> str:
+    """The package that a plug-in comes from: name and version."""
+    if plugin.dist is None:
+        return plugin.module
+    return f"{plugin.dist.name} {plugin.dist.version}"
+
+
+def left_out(kind: str, error: RequestError) -> None:
+    """Say in one line that a listing goes on without a plug-in."""
+    LOGGER.warning("warning: %s %r is left out: %s", kind, error.value, error.remedy)
+
+
+def shadowed(kind: str, name: str, group: str) -> None:
+    """Say in one line that the name of a plug-in means something of evo_snn's own."""
+    LOGGER.warning(
+        "warning: %s %r of %s is left out: evo_snn has one of that name",
+        kind,
+        name,
+        origin(installed(group)[name]),
+    )
+
+
+def places(module: str) -> list[Path]:
+    """Where a module lies: its file, or the folders of a package; empty where it is not found.
+
+    Nothing is imported: only the top-level package is looked for, the rest are paths below it.
+    """
+    top, *inner = module.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return [] if inner or spec.origin is None else [Path(spec.origin)]
+    folders = [Path(folder).joinpath(*inner) for folder in spec.submodule_search_locations]
+    files = [folder.with_suffix(".py") for folder in folders] if inner else []
+    return [place for place in (*folders, *files) if place.exists()]
+
+
+def _offers(group: str) -> dict[str, list[EntryPoint]]:
+    """Name → what different packages offer under it, in the order of packages."""
+    found: dict[str, list[EntryPoint]] = {}
+    for one in sorted(_entry_points(group), key=origin):
+        found.setdefault(one.name, []).append(one)
+    return found
+
+
+def _entry_points(group: str) -> list[EntryPoint]:
+    try:
+        return list(entry_points(group=group))
+    except Exception:  # noqa: BLE001 - one package's metadata is malformed: look at each alone
+        return list(_readable_entry_points(group))
+
+
+def _readable_entry_points(group: str) -> Iterator[EntryPoint]:
+    for distribution in distributions():
+        try:
+            yield from distribution.entry_points.select(group=group)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong there, others are usable
+            name = distribution.metadata["Name"]
+            LOGGER.warning("warning: the entry points of %s cannot be read: %s", name, error)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
