@@ -103,6 +103,35 @@ class Run:
         ordered = front.sort_values(names[0], ascending=not maximise[0], kind="stable")
         return ordered.reset_index(drop=True)
 
+    def least_infeasible(self, n: int = 5) -> pd.DataFrame:
+        """The infeasible candidates that come nearest to meeting all constraints.
+
+        Returns:
+            Up to ``n`` rows, the nearest first: ``key``, ``violation`` (the sum over constraints,
+            each in units of its bound), then a column a violated metric with its value; NaN where
+            it is met, or only a lower bound is known, as of what was never trained.
+        """
+        with self._store() as store:
+            everything = store.candidates(details=False)
+        infeasible = [one for one in everything if one.state == "infeasible"]
+        # Ties stay in the order of evaluation.
+        nearest = sorted(infeasible, key=lambda one: sum(one.violations.values()))[:n]
+        violated = dict.fromkeys(name for one in nearest for name in one.violations)
+        columns: dict[str, Any] = {
+            "key": pd.Series([one.key for one in nearest], dtype=str),
+            "violation": pd.Series([sum(one.violations.values()) for one in nearest], dtype=float),
+        }
+        for name in violated:
+            values = [one.metrics.get(name) if name in one.violations else None for one in nearest]
+            columns[name] = pd.Series(values, dtype=float)
+        return pd.DataFrame(columns)
+
+    @cached_property
+    def constraints(self) -> dict[str, float | dict[str, float | None]]:
+        """Metric → its bound, or both as ``min`` and ``max``, as the configuration has them."""
+        with self._store() as store:
+            return dict(store.meta("constraints", {}))
+
     def generations(self) -> pd.DataFrame:
         """The finished generations.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evo_snn.commands.output import print_json, print_table, print_values, say, short
+from evo_snn.commands.output import cell, print_json, print_table, print_values, say, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +115,36 @@ def print_candidates(title: str, run: "Run", table: "pd.DataFrame") -> None:
         for row in table.to_dict("records")
     ]
     print_table(title, ("key", "state", "generation", *headers), rows)
+
+
+def print_least_infeasible(run: "Run") -> None:
+    """What came nearest to meeting all constraints, for a search that found nothing feasible."""
+    table = run.least_infeasible()
+    if table.empty:
+        say("note", "no candidate was measured and found infeasible: all failed, or none was made")
+        return
+    metrics = [str(name) for name in table.columns[2:]]
+    headers = [f"{name} ({_bound(run.constraints.get(name), table[name])})" for name in metrics]
+    rows = [
+        (short(row["key"]), row["violation"], *(row[name] for name in metrics))
+        for row in table.to_dict("records")
+    ]
+    title = f"least infeasible: {len(table)} designs, each violation in units of its bound"
+    print_table(title, ("key", "violation", *headers), rows)
+
+
+def _bound(bound: "float | Mapping[str, float | None] | None", values: "pd.Series[float]") -> str:
+    """What a constraint allows; a plain number bounds the side on which the values break it."""
+    if bound is None:
+        return "bounded"
+    if isinstance(bound, Mapping):
+        low, high = bound.get("min"), bound.get("max")
+    else:
+        broken_above = not (values < bound).any()
+        low, high = (None, bound) if broken_above else (bound, None)
+    if low is not None and high is not None:
+        return f"{cell(low)} to {cell(high)}"
+    return f"<= {cell(high)}" if low is None else f">= {cell(low)}"
 
 
 def metric_columns(table: "pd.DataFrame") -> list[str]:

@@ -171,3 +171,39 @@ def test_the_front_of_thousands_is_that_of_the_definition(tmp_path):
     costs = values * [-1, 1, 1, 1]
     beaten = [((costs <= row).all(1) & (costs < row).any(1)).any() for row in costs]
     assert set(front["key"]) == {f"{number:016x}" for number in np.flatnonzero(~np.array(beaten))}
+
+
+def infeasible(key, violations, **metrics):
+    return Candidate(key, (0,), (), 0, "infeasible", metrics, violations)
+
+
+def test_the_least_infeasible_come_first_with_what_they_violate(tmp_path):
+    with start(tmp_path / "run", [ObjectiveRecord("accuracy", maximise=True)]) as store:
+        store.record(infeasible("far", {"area_mm2": 2.0}, area_mm2=9.0, accuracy=0.9))
+        both = {"area_mm2": 0.25, "accuracy": 0.25}
+        store.record(infeasible("both", both, area_mm2=3.75, accuracy=0.6))
+        store.record(infeasible("untrained", {"energy_uj": 0.5}, area_mm2=1.0))
+        store.record(infeasible("near", {"accuracy": 0.125}, area_mm2=1.0, accuracy=0.7))
+        store.record(Candidate("no", (0,), (), 0, "failed", failure="Oops"))
+        store.record(Candidate("yes", (0,), (), 0, "ok", {"accuracy": 1.0}))
+
+    run = open_run(tmp_path / "run")
+    table = run.least_infeasible()
+
+    assert list(table["key"]) == ["near", "both", "untrained", "far"]
+    assert list(table["violation"]) == [0.125, 0.5, 0.5, 2.0]
+    assert list(table.columns[2:]) == ["accuracy", "area_mm2", "energy_uj"]
+    np.testing.assert_equal(list(table["accuracy"]), [0.7, 0.6, np.nan, np.nan])
+    np.testing.assert_equal(list(table["area_mm2"]), [np.nan, 3.75, np.nan, 9.0])
+    assert table["energy_uj"].isna().all()
+    assert list(run.least_infeasible(2)["key"]) == ["near", "both"]
+
+
+def test_without_an_infeasible_candidate_the_least_is_an_empty_table(tmp_path):
+    with start(tmp_path / "run", [ObjectiveRecord("accuracy", maximise=True)]) as store:
+        store.record(Candidate("no", (0,), (), 0, "failed", failure="Oops"))
+
+    table = open_run(tmp_path / "run").least_infeasible()
+
+    assert table.empty
+    assert list(table.columns) == ["key", "violation"]
