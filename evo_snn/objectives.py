@@ -238,12 +238,12 @@ def all_metrics(plugins: Plugins = ()) -> dict[str, Metric]:
     metrics = _at_hand(plugins)
     for name in packages.installed(packages.OBJECTIVES):
         if name in BUILT_IN:
-            packages.shadowed("objective", name, packages.OBJECTIVES)
+            packages.shadowed(packages.OBJECTIVES, name)
         elif name not in metrics:  # a file that the user names comes before what is installed
             try:
                 metrics[name] = _installed_metric(name)
             except RequestError as error:
-                packages.left_out("objective", error)
+                packages.left_out(packages.OBJECTIVES, error)
     return metrics
 
 

@@ -250,5 +250,5 @@ def _installed_names(config: Config, files: Sequence[PluginFile]) -> dict[Kind, 
     }
     for kind, (names, own) in named.items():
         for name in sorted(names & set(own) & set(installed(GROUPS[kind]))):
-            shadowed(kind, name, GROUPS[kind])
+            shadowed(GROUPS[kind], name)
     return {kind: sorted(names - set(own)) for kind, (names, own) in named.items()}

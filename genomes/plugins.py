@@ -27,6 +27,8 @@ FIELDS = {
 }
 """Group of entry points → the key of a configuration that names one."""
 
+_NOUNS = {OBJECTIVES: "objective", SPACES: "space", CHIPS: "chip", DATASETS: "data set"}
+
 LOGGER = logging.getLogger("evo_snn")
 
 
@@ -77,18 +79,16 @@ def origin(plugin: EntryPoint) -> str:
     return f"{plugin.dist.name} {plugin.dist.version}"
 
 
-def left_out(kind: str, error: RequestError) -> None:
+def left_out(group: str, error: RequestError) -> None:
     """Say in one line that a listing goes on without a plug-in."""
-    LOGGER.warning("warning: %s %r is left out: %s", kind, error.value, error.remedy)
+    LOGGER.warning("warning: %s %r is left out: %s", _NOUNS[group], error.value, error.remedy)
 
 
-def shadowed(kind: str, name: str, group: str) -> None:
+def shadowed(group: str, name: str) -> None:
     """Say in one line that the name of a plug-in means something of evo_snn's own."""
+    package = origin(installed(group)[name])
     LOGGER.warning(
-        "warning: %s %r of %s is left out: evo_snn has one of that name",
-        kind,
-        name,
-        origin(installed(group)[name]),
+        "warning: %s %r of %s is left out: evo_snn has its own", _NOUNS[group], name, package
     )
 
 

@@ -30,12 +30,12 @@ def space_classes() -> dict[str, type[SearchSpace]]:
     found = dict(OWN_SPACES)
     for name in installed(SPACES):
         if name in OWN_SPACES:
-            shadowed("space", name, SPACES)
+            shadowed(SPACES, name)
             continue
         try:
             found[name] = space_class(name)
         except RequestError as error:
-            left_out("space", error)
+            left_out(SPACES, error)
     return found
 
 

@@ -58,12 +58,12 @@ def dataset_descriptions() -> dict[str, str]:
     found = {name: dataset_description(name) for name in sorted(OWN_DATASETS)}
     for name in installed(DATASETS):
         if name in OWN_DATASETS:
-            shadowed("data set", name, DATASETS)
+            shadowed(DATASETS, name)
             continue
         try:
             found[name] = dataset_description(name)
         except RequestError as error:
-            left_out("data set", error)
+            left_out(DATASETS, error)
     return found
 
 
