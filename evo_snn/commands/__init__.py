@@ -20,6 +20,8 @@ from evo_snn.commands.init import init
 from evo_snn.commands.look import candidates, front, show
 from evo_snn.commands.names import datasets, objectives, spaces
 from evo_snn.commands.output import say
+from evo_snn.commands.resume import resume
+from evo_snn.commands.status import status
 from evo_snn.commands.train import train
 from genomes.errors import RequestError
 
@@ -29,6 +31,8 @@ _NO_NOTE = "the command did not finish"
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init,
     evolve,
+    resume,
+    status,
     front,
     candidates,
     show,

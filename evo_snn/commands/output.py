@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -77,9 +78,20 @@ def cell(value: Any) -> str:
     return str(value)
 
 
+def shown_origin(origin: str) -> str:
+    """Where something that can be named comes from: a package, a file, or evo_snn itself."""
+    return origin or "evo_snn"
+
+
 def short(key: str) -> str:
     """The beginning of a key that tables show."""
     return key[:KEY_LENGTH]
+
+
+def shown(path: Path) -> str:
+    """A path as a user in the current folder would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _is_number(text: str) -> bool:
