@@ -243,7 +243,7 @@ def all_metrics(plugins: Plugins = ()) -> dict[str, Metric]:
             try:
                 metrics[name] = _installed_metric(name)
             except RequestError as error:
-                packages.left_out(packages.OBJECTIVES, error)
+                packages.left_out(packages.OBJECTIVES, name, error)
     return metrics
 
 

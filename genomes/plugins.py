@@ -79,9 +79,10 @@ def origin(plugin: EntryPoint) -> str:
     return f"{plugin.dist.name} {plugin.dist.version}"
 
 
-def left_out(group: str, error: RequestError) -> None:
+def left_out(group: str, name: str, error: RequestError) -> None:
     """Say in one line that a listing goes on without a plug-in."""
-    LOGGER.warning("warning: %s %r is left out: %s", _NOUNS[group], error.value, error.remedy)
+    reason = error.remedy if error.value == name and error.remedy else str(error)
+    LOGGER.warning("warning: %s %r is left out: %s", _NOUNS[group], name, reason)
 
 
 def shadowed(group: str, name: str) -> None:

@@ -35,7 +35,7 @@ def space_classes() -> dict[str, type[SearchSpace]]:
         try:
             found[name] = space_class(name)
         except RequestError as error:
-            left_out(SPACES, error)
+            left_out(SPACES, name, error)
     return found
 
 
@@ -70,6 +70,10 @@ def _fault(found: object, name: str) -> str:
     options = getattr(found, "Options", None)
     if not isinstance(options, type) or not issubclass(options, BaseModel):
         return f"{found.__name__}.Options is no pydantic model"
+    try:
+        options()
+    except ValidationError as error:
+        return f"options without a valid default: {request_error(error)}"
     return ""
 
 

@@ -4,8 +4,8 @@ A chip is technology plus circuit parameters, a named preset or a file. A cost i
 inference of a workload takes on it, with the breakdown by layer and by component.
 """
 
-from hardware.chip import DEFAULT_CHIP, Chip, load_chip
-from hardware.chip_file import chip_names
+from hardware.chip import DEFAULT_CHIP, Chip, all_chips, load_chip
+from hardware.chip_file import chip_names, chip_origin
 from hardware.cost import Cost, LayerCost
 from hardware.estimator import estimate, is_lossless, lower_bounds, totals
 from hardware.parameter import Parameter
@@ -16,7 +16,9 @@ __all__ = [
     "Cost",
     "LayerCost",
     "Parameter",
+    "all_chips",
     "chip_names",
+    "chip_origin",
     "estimate",
     "is_lossless",
     "load_chip",

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genomes.errors import RequestError, request_error
-from hardware.chip_file import check_model, parameters_of, read_file, reference
+from genomes.plugins import CHIPS, installed, left_out, shadowed
+from hardware.chip_file import check_model, parameters_of, preset_names, read_file, reference
 from hardware.models import MODELS
 from hardware.parameter import Parameter, Scalar, Value
 
@@ -146,3 +147,20 @@ def load_chip(name_or_path: str | Path, overrides: Mapping[str, Any] | None = No
     chip = Chip(file.name, file.model, file.summary, parameters_of(file, dict(overrides or {})))
     MODELS[chip.model].check(chip)
     return chip
+
+
+def all_chips() -> dict[str, Chip]:
+    """Return every chip by the name that it is asked for; what does not work is left out.
+
+    Warnings on the logger ``evo_snn`` say which installed chip, and why.
+    """
+    found = {name: load_chip(name) for name in preset_names()}
+    for name in installed(CHIPS):
+        if name in found:
+            shadowed(CHIPS, name)
+            continue
+        try:
+            found[name] = load_chip(name)
+        except RequestError as error:
+            left_out(CHIPS, name, error)
+    return found

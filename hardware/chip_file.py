@@ -79,9 +79,10 @@ def chip_names() -> list[str]:
 
 
 def chip_origin(name: str) -> str:
-    """Return the package that a chip comes from, with its version; "" for a preset or a file."""
-    own = name.endswith(".toml") or name in preset_names()
-    return "" if own else origin(find(CHIPS, name))
+    """Return a chip's file, or the package with its version; "" for a preset."""
+    if name.endswith(".toml"):
+        return name
+    return "" if name in preset_names() else origin(find(CHIPS, name))
 
 
 def _installed_file(name: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evo_snn.commands.output import print_json, print_lines, print_table
+from evo_snn.commands.output import print_json, print_lines, print_table, shown_origin
 from hardware.chip import DEFAULT_CHIP
 
 if TYPE_CHECKING:
@@ -52,16 +52,17 @@ def chips(name: ChipArgument = None, json: Json = False) -> None:
     """Chips that a workload can be costed on, and every number of one of them."""
     import hardware
 
-    names = hardware.chip_names() if name is None else [name]
-    loaded = [hardware.load_chip(each) for each in names]
+    loaded = hardware.all_chips() if name is None else {name: hardware.load_chip(name)}
     if json:
-        print_json([_chip_entry(each) for each in loaded])
+        print_json([_chip_entry(key, chip) for key, chip in loaded.items()])
     elif name is None:
-        print_table(
-            "", ("name", "model", "meaning"), [(c.name, c.model, c.summary) for c in loaded]
-        )
+        rows = [
+            (key, chip.model, shown_origin(hardware.chip_origin(key)), chip.summary)
+            for key, chip in loaded.items()
+        ]
+        print_table("", ("name", "model", "from", "meaning"), rows)
     else:
-        _print_chip(loaded[0])
+        _print_chip(name, loaded[name])
 
 
 def _print_cost(title: str, cost: "Cost") -> None:
@@ -95,8 +96,15 @@ def _print_cost(title: str, cost: "Cost") -> None:
     )
 
 
-def _print_chip(chip: "Chip") -> None:
-    print_lines(f"{chip.name}: {chip.summary}", f"model: {chip.model}", "")
+def _print_chip(name: str, chip: "Chip") -> None:
+    import hardware
+
+    print_lines(
+        f"{chip.name}: {chip.summary}",
+        f"model: {chip.model}",
+        f"from: {shown_origin(hardware.chip_origin(name))}",
+        "",
+    )
     print_table(
         "parameters (keys of --set)",
         ("key", "value", "unit", "allowed", "meaning", "source"),
@@ -119,7 +127,9 @@ def _allowed(parameter: "Parameter") -> str:
     return "any" if parameter.range is None else "{:g} to {:g}".format(*parameter.range)
 
 
-def _chip_entry(chip: "Chip") -> dict[str, Any]:
+def _chip_entry(name: str, chip: "Chip") -> dict[str, Any]:
+    import hardware
+
     parameters = [
         {
             "name": each.name,
@@ -134,8 +144,9 @@ def _chip_entry(chip: "Chip") -> dict[str, Any]:
         for each in chip.parameters
     ]
     return {
-        "name": chip.name,
+        "name": name,
         "model": chip.model,
+        "origin": shown_origin(hardware.chip_origin(name)),
         "summary": chip.summary,
         "parameters": parameters,
     }

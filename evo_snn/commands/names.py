@@ -1,46 +1,43 @@
 """``spaces``, ``datasets``, ``objectives``: what a configuration can name, and what it means."""
 
+import sys
+from collections.abc import Iterable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evo_snn.commands.look import Json
-from evo_snn.commands.output import print_json, print_lines, print_table, print_values
-from genomes.errors import unknown_name
+from evo_snn.commands.output import (
+    print_json,
+    print_lines,
+    print_table,
+    print_values,
+    shown_origin,
+)
+from genomes.errors import RequestError
 
 if TYPE_CHECKING:
     from evo_snn.objectives import Metric
+    from genomes.space import SearchSpace
 
 Name = Annotated[str | None, typer.Argument(help="One of them, in full.", metavar="NAME")]
 
 
 def spaces(name: Name = None, json: Json = False) -> None:
     """Search spaces, and the options that a configuration can set of each."""
-    from genomes.spaces import space_names, space_options
+    from genomes.spaces import space_class, space_classes
 
-    chosen = space_names() if name is None else [name]
-    entries: list[dict[str, Any]] = [
-        {
-            "name": each,
-            "description": _first_line(space_options(each).__doc__),
-            "options": [
-                {
-                    "name": option,
-                    "default": _json_value(field.get_default(call_default_factory=True)),
-                    "description": field.description or "",
-                }
-                for option, field in space_options(each).model_fields.items()
-            ],
-        }
-        for each in chosen
-    ]
+    with redirect_stdout(sys.stderr):  # a plug-in may print
+        chosen = space_classes() if name is None else {name: space_class(name)}
+    entries = [_space_entry(each, found) for each, found in chosen.items()]
     if json:
         print_json(entries)
     elif name is None:
         _print_names(entries)
     else:
-        print_lines(entries[0]["description"], "")
+        print_lines(entries[0]["description"], f"from: {entries[0]['origin']}", "")
         print_table(
             f"options of [space] for {name}",
             ("option", "default", "meaning"),
@@ -51,18 +48,41 @@ def spaces(name: Name = None, json: Json = False) -> None:
         )
 
 
+def _space_entry(name: str, found: "type[SearchSpace]") -> dict[str, Any]:
+    from genomes.spaces import space_origin
+
+    defaults = found.Options().model_dump(mode="json")
+    return {
+        "name": name,
+        "origin": shown_origin(space_origin(name)),
+        "description": _first_line(found.__doc__),
+        "options": [
+            {
+                "name": option,
+                "default": defaults.get(option),
+                "description": field.description or "",
+            }
+            for option, field in found.Options.model_fields.items()
+        ],
+    }
+
+
 def datasets(name: Name = None, json: Json = False) -> None:
     """Data sets, and what each expects."""
-    from evo_snn.datasets import dataset_description, dataset_names
+    from evo_snn.datasets import dataset_description, dataset_descriptions, dataset_origin
 
-    chosen = dataset_names() if name is None else [name]
-    entries = [{"name": each, "description": dataset_description(each)} for each in chosen]
+    with redirect_stdout(sys.stderr):
+        chosen = dataset_descriptions() if name is None else {name: dataset_description(name)}
+    entries = [
+        {"name": each, "origin": shown_origin(dataset_origin(each)), "description": text}
+        for each, text in chosen.items()
+    ]
     if json:
         print_json(entries)
     elif name is None:
         _print_names(entries)
     else:
-        print_lines(entries[0]["description"])
+        print_lines(f"from: {entries[0]['origin']}", "", entries[0]["description"])
 
 
 def objectives(
@@ -71,24 +91,30 @@ def objectives(
         list[Path] | None,
         typer.Option(help="A Python file that defines more; it is run.", metavar="FILE"),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Show the plug-ins stored in a run; nothing is run.", metavar="DIR"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Metrics that can be objectives or constraints."""
-    from evo_snn.objectives import list_objectives
-
-    entries = [_objective_entry(each) for each in list_objectives(plugin or ())]
-    if name is not None:
-        entries = [each for each in entries if each["name"] == name] or _unknown(name, entries)
+    if run is not None:
+        if name is not None or plugin:
+            raise RequestError("--run", str(run), "neither NAME nor --plugin beside it")
+        _plugins_of_a_run(run, json=json)
+        return
+    entries = _objective_entries(name, plugin or ())
     if json:
         print_json(entries)
     elif name is None:
-        columns = ("name", "unit", "better", "known before training", "meaning")
+        columns = ("name", "unit", "better", "known before training", "from", "meaning")
         rows = [
             (
                 each["name"],
                 each["unit"],
                 "more" if each["maximise"] else "less",
                 each["known_before_training"],
+                each["origin"],
                 each["description"],
             )
             for each in entries
@@ -98,35 +124,56 @@ def objectives(
         print_values(name, entries[0])
 
 
+def _objective_entries(name: str | None, files: Iterable[Path]) -> list[dict[str, Any]]:
+    from evo_snn.objectives import chosen_metrics, list_objectives
+
+    with redirect_stdout(sys.stderr):
+        metrics = list_objectives(files) if name is None else chosen_metrics([name], files, "NAME")
+    return [_objective_entry(each) for each in metrics]
+
+
 def _objective_entry(metric: "Metric") -> dict[str, Any]:
     return {
         "name": metric.name,
         "unit": metric.unit,
         "maximise": metric.maximise,
         "known_before_training": metric.known_before_training,
+        "needs": metric.needs,
+        "origin": shown_origin(metric.origin),
         "description": metric.description,
     }
 
 
+def _plugins_of_a_run(folder: Path, *, json: bool) -> None:
+    """What somebody has to read before a stranger's run may go on."""
+    from evo_snn.plugins import PluginRecord
+    from evo_snn.store import Store
+
+    with Store.open(folder) as store:
+        records = [PluginRecord.from_document(each) for each in store.meta("plugins", [])]
+    if json:
+        print_json([each.to_document() for each in records])
+        return
+    rows = [(each.kind, each.name, each.origin, each.sha256) for each in records]
+    print_table("", ("kind", "name", "from", "sha256"), rows)
+    for each in records:
+        if each.source is not None:
+            print_lines("", f"# {each.origin}", each.source)
+
+
 def _print_names(entries: list[dict[str, Any]]) -> None:
-    rows = [(each["name"], _first_line(each["description"])) for each in entries]
-    print_table("", ("name", "meaning"), rows)
+    rows = [(each["name"], each["origin"], _first_line(each["description"])) for each in entries]
+    print_table("", ("name", "from", "meaning"), rows)
 
 
 def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
 
-def _json_value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _toml(value: Any) -> str:
     import tomli_w
 
+    if value is None:
+        return "-"
     text = tomli_w.dumps({"x": value}).partition("=")[2]
     return " ".join(text.split()).replace("[ ", "[").replace(", ]", "]")
-
-
-def _unknown(name: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    raise unknown_name("NAME", name, [each["name"] for each in entries])

@@ -63,7 +63,7 @@ def dataset_descriptions() -> dict[str, str]:
         try:
             found[name] = dataset_description(name)
         except RequestError as error:
-            left_out(DATASETS, error)
+            left_out(DATASETS, name, error)
     return found
 
 
