@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from evo_snn.datasets import load_dataset
     from evo_snn.objectives import objective
     from evo_snn.run import Run, open_run
-    from evo_snn.search import NothingFeasible, evolve
+    from evo_snn.search import NothingFeasible, evolve, resume
     from evo_snn.training import train
     from genomes.errors import RequestError
     from hardware import estimate
@@ -63,6 +63,7 @@ __all__ = [
     "load_dataset",
     "objective",
     "open_run",
+    "resume",
     "train",
 ]
 
@@ -80,6 +81,7 @@ _HOMES = {
     "load_dataset": "evo_snn.datasets",
     "objective": "evo_snn.objectives",
     "open_run": "evo_snn.run",
+    "resume": "evo_snn.search",
     "train": "evo_snn.training",
 }
 

@@ -195,12 +195,23 @@ def _interval(value: Any) -> Any:
 
 
 class WorkersSection(_Section):
-    """``[workers]``: how many candidates are evaluated at a time, and by which joblib backend."""
+    """``[workers]``: how many candidates are evaluated at a time, where, and within what limits.
+
+    ``loky`` evaluates in processes, which may die or hang without harm to the search, even where
+    there is one; ``threading`` and ``sequential`` evaluate in the search's own process, which has
+    to bear what they do, and without limits.
+
+    ``timeout_seconds`` is how long an evaluation may take before its process is ended.
+    ``memory_gb`` is what a process may take, in 10^9 bytes; where it is not said, an equal share
+    of what is free when the search starts.
+    """
 
     jobs: Annotated[Count, Field(le=_MOST_JOBS)] = Field(
         default_factory=lambda: min(usable_cores(), _MOST_JOBS)
     )
     backend: Literal["loky", "threading", "sequential"] = "loky"
+    timeout_seconds: Annotated[Real, Field(gt=0, le=1e8)] = 3600.0
+    memory_gb: Annotated[Real, Field(gt=0, le=1e8)] | None = None
 
 
 class HypervolumeSection(_Section):

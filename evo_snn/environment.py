@@ -7,6 +7,12 @@ from pathlib import Path
 
 _PACKAGES = ("torch", "norse", "pymoo", "moocore", "numpy", "scikit-learn")
 
+# Variables that choose among a library's instruction sets, and so change bits.
+_CHOOSING = (
+    "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES",
+)  # fmt: skip
+
 
 def current_environment() -> dict[str, str]:
     """The environment of this process, as recorded with a run; imports torch.
@@ -25,6 +31,8 @@ def current_environment() -> dict[str, str]:
         "machine": platform.machine(),
         "cpu": _cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cpu_settings": " ".join(f"{k}={os.environ[k]}" for k in _CHOOSING if k in os.environ),
+        "kernels": "norse on torch" + ", oneDNN" * torch.backends.mkldnn.is_available(),
         "cuda": _cuda_device(),
     }
 

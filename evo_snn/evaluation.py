@@ -8,22 +8,25 @@ so that a candidate over a budget is never sent to a worker.
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from evo_snn.config import DataSection, TrainingSection
 from evo_snn.inheritance import inherit
-from evo_snn.objectives import CandidateView, chosen_metrics, value_of
+from evo_snn.objectives import CandidateView, Needs, chosen_metrics, value_of
 from evo_snn.plugins import PluginFile
-from evo_snn.snn import build
-from evo_snn.snn.tensors import read_tensors, to_bytes
+from evo_snn.snn import Network, TrainableNetwork, build, deploy
+from evo_snn.snn.tensors import read_tensors, restore, to_bytes
 from evo_snn.training import (
     Fitted,
     Samples,
@@ -47,12 +50,23 @@ bits, thresholds or sources of a layer make its parent's statistics stale."""
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What all evaluations of a run share; small, so that it travels with each task."""
+    """What all evaluations of a run share; small, so that it travels with each task.
+
+    Attributes:
+        data, training: sections of the configuration.
+        data_digest: of the data set's content.
+        chip: what candidates are costed on.
+        needs: what the objectives and constraints need: "cost" (no training), "training" or
+            "network".
+        user_metrics: names of the metrics to measure beside the package's own.
+        plugins: the files that define them.
+    """
 
     data: DataSection
     data_digest: str
     training: TrainingSection
     chip: Chip
+    needs: Needs = "training"
     user_metrics: tuple[str, ...] = ()
     plugins: tuple[PluginFile, ...] = ()
 
@@ -69,8 +83,38 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """One failed attempt at a task.
+
+    Attributes:
+        kind: "raised", "out of memory", "timed out" or "worker died".
+        text: one line.
+        process, host: where; 0 and "" where the worker could not say it.
+        seconds: how long it took.
+    """
+
+    kind: str
+    text: str
+    process: int = 0
+    host: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What came of a task: metrics and weights, or a failure with its traceback."""
+    """What came of a task: metrics and weights, or a failure.
+
+    Attributes:
+        key: the task's.
+        metrics: all finite.
+        workload: with measured spike rates, where there was a training.
+        weights: of the trained network, as safetensors.
+        training_steps: gradient steps.
+        failure: the traceback, if the last attempt failed.
+        failures: the attempts that failed.
+        damaged: a file of weights that could not be read; then the candidate is not to blame.
+        seconds: wall-clock timings by name.
+    """
 
     key: str
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -78,45 +122,99 @@ class Outcome:
     weights: bytes | None = None
     training_steps: int = 0
     failure: str | None = None
+    failures: tuple[Failure, ...] = ()
+    damaged: Path | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
+class DamagedWeightsError(RuntimeError):
+    """A file of weights that a run says it has is missing or not whole."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+
+
 def evaluate(task: Task, settings: EvaluationSettings) -> Outcome:
-    """Build, inherit, train briefly, measure and cost one candidate. Never raises."""
-    make_reproducible(settings.training.device)
+    """Build, inherit, train briefly, measure and cost one candidate. Never raises, but Ctrl-C."""
     started = time.perf_counter()
     try:
+        make_reproducible(settings.training.device)
         return _evaluated(task, settings, started)
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever a plug-in does, the search goes on
-        seconds = {"total": time.perf_counter() - started}
-        return Outcome(task.key, failure=traceback.format_exc(), seconds=seconds)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a plug-in does, the search goes on
+        seconds = time.perf_counter() - started
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        kind = "out of memory" if _is_out_of_memory(error) else "raised"
+        return Outcome(
+            task.key,
+            failure=traceback.format_exc(),
+            failures=(Failure(kind, text, os.getpid(), platform.node(), seconds),),
+            damaged=error.path if isinstance(error, DamagedWeightsError) else None,
+            seconds={"total": seconds},
+        )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch says it of the CPU in a plain RuntimeError
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(
+        error
+    )
 
 
 def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
-    fitted, weights, trained_at = _trained(task, settings)
+    if settings.needs == "cost":
+        return _costed(task, settings, started)
+    network, fitted, validation = _trained(task, settings)
+    trained_at = time.perf_counter()
     workload = task.architecture.workload.with_rates(fitted.rates)
     cost = estimate(workload, settings.chip)
     metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
-    view = CandidateView(task.key, task.genome, task.architecture, workload, cost, metrics)
-    users = chosen_metrics(settings.user_metrics, settings.plugins)
-    metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
+    view = CandidateView(
+        task.key, task.genome, task.architecture, workload, cost, metrics, task.seed
+    )
+    for metric in chosen_metrics(settings.user_metrics, settings.plugins):
+        seen = view
+        if metric.needs == "network":  # each gets its own, whatever it does to it
+            seen = replace(view, network=_as_fitted(network, fitted), validation=validation)
+        metrics = {**metrics, metric.name: value_of(metric, seen)}
     _check_finite(metrics)
     now = time.perf_counter()
     return Outcome(
         task.key,
         metrics,
         workload,
-        weights,
+        to_bytes(fitted.tensors),
         fitted.steps,
         seconds={"training": trained_at - started, "total": now - started},
     )
 
 
-def _trained(task: Task, settings: EvaluationSettings) -> tuple[Fitted, bytes, float]:
+def _costed(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
+    """What needs no training: spike rates are assumed, and metrics that depend on them left out."""
+    workload = task.architecture.workload
+    metrics = known_metrics([task.architecture], settings.chip)[0][0]
+    view = CandidateView(
+        task.key,
+        task.genome,
+        task.architecture,
+        workload,
+        estimate(workload, settings.chip),
+        metrics,
+        task.seed,
+    )
+    users = chosen_metrics(settings.user_metrics, settings.plugins)
+    metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
+    _check_finite(metrics)
+    return Outcome(task.key, metrics, workload, seconds={"total": time.perf_counter() - started})
+
+
+def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork, Fitted, Samples]:
     device = settings.training.device
     train, validation = device_samples(settings.data, settings.data_digest, device)
     network = build(task.architecture, task.seed).to(device)
-    if inherit(network, [read_tensors(path) for path in task.sources]):
+    if inherit(network, [_source(path) for path in task.sources]):
         network.recalibrate(_some_batches(train, settings.training.batch_size, task.seed))
     fitted = fit(
         network,
@@ -129,7 +227,20 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[Fitted, bytes, f
         looks=min(settings.training.evaluations, settings.training.steps),
         seed=task.seed,
     )
-    return fitted, to_bytes(fitted.tensors), time.perf_counter()
+    return network, fitted, validation
+
+
+def _as_fitted(network: TrainableNetwork, fitted: Fitted) -> Network:
+    """The network as deployed at the best look."""
+    restore(network, fitted.tensors)
+    return deploy(network)
+
+
+def _source(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        return read_tensors(path)
+    except (OSError, SafetensorError) as error:
+        raise DamagedWeightsError(path, error) from error
 
 
 def _some_batches(train: Samples, batch_size: int, seed: int) -> list[torch.Tensor]:

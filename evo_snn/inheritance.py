@@ -1,9 +1,9 @@
 """Inheritance: where the first weights of a candidate come from.
 
 A strategy names, for each new candidate, the weight files that its network may copy from (its
-*sources*, best first), and what to share after a finished generation. A worker copies what overlaps; it
-needs to know nothing of the strategy. Only finished generations are ever read, so the order in
-which workers finish changes nothing.
+*sources*, best first), and what to share after a finished generation. A worker copies what
+overlaps; it needs to know nothing of the strategy. Only finished generations are ever read, so the
+order in which workers finish changes nothing.
 
 - ``none``: every candidate starts afresh.
 - ``parents``: from the parents' trained weights, the more similar parent first.

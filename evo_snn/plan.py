@@ -17,8 +17,8 @@ from evo_snn.budgets import check_possible
 from evo_snn.config import Config
 from evo_snn.constraints import Constraint, make_constraints, violations
 from evo_snn.evaluation import EvaluationSettings, known_metrics
-from evo_snn.objectives import BUILT_IN, Metric, chosen_metrics
-from evo_snn.plugins import read_plugin
+from evo_snn.objectives import BUILT_IN, Metric, Needs, chosen_metrics
+from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.training import checked_device, data_digest, dataset
 from evo_snn.variation import Genomes
 from genomes.errors import RequestError
@@ -47,7 +47,7 @@ class Plan:
         objectives: the metrics to optimise.
         constraints: bounds on metrics.
         settings: what every evaluation needs.
-        plugin_hashes: file → SHA-256 of the objectives' plug-in files.
+        plugins: what the configuration uses from outside evo_snn.
         box: the hypervolume box, as far as it is known before the first generation.
     """
 
@@ -57,8 +57,13 @@ class Plan:
     objectives: tuple[Metric, ...]
     constraints: tuple[Constraint, ...]
     settings: EvaluationSettings
-    plugin_hashes: Mapping[str, str]
+    plugins: tuple[PluginRecord, ...]
     box: Box
+
+    @property
+    def needs_workers(self) -> bool:
+        """Whether there is anything to do for a candidate beside costing it."""
+        return self.settings.needs != "cost" or bool(self.settings.user_metrics)
 
     def affordable(self, genomes: Genomes) -> NDArray[np.bool_]:
         """Which genomes (n, genes) stay within every budget that is known before training."""
@@ -69,13 +74,21 @@ class Plan:
         return np.array([not violations(self.constraints, *row) for row in rows], dtype=bool)
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(
+    config: Config, *, files: Sequence[PluginFile] | None = None, chip: Chip | None = None
+) -> Plan:
     """Look up and check everything that a configuration names.
+
+    Args:
+        config: the whole configuration.
+        files: the plug-in files as a run keeps them; None reads those that the configuration names.
+        chip: as a run keeps it; None loads the one that the configuration names.
 
     Raises:
         RequestError: something is unknown, missing, or not allowed.
     """
-    plugins = tuple(read_plugin(path) for path in config.objectives.plugins)
+    if files is None:
+        files = [read_plugin(path) for path in config.objectives.plugins]
     named = {
         "objectives.names": config.objectives.names,
         "constraints": config.constraints,
@@ -84,7 +97,7 @@ def make_plan(config: Config) -> Plan:
     metrics = {
         metric.name: metric
         for field, names in named.items()
-        for metric in chosen_metrics(names, plugins, field)
+        for metric in chosen_metrics(names, files, field)
     }
     for name, (best, worst) in config.hypervolume.box.items():
         _check_box(name, best, worst, metrics)
@@ -92,7 +105,7 @@ def make_plan(config: Config) -> Plan:
     checked_device(config.training.device)
     data = dataset(config.data)
     space = make_space(config.search.space, data.input_shape, data.classes, config.space)
-    chip = load_chip(config.hardware.chip, config.hardware.overrides)
+    chip = chip or load_chip(config.hardware.chip, config.hardware.overrides)
     _check_lossless(chip)
     constraints = tuple(make_constraints(config.constraints, metrics))
     check_possible(constraints, space, chip)
@@ -106,15 +119,22 @@ def make_plan(config: Config) -> Plan:
         constraints=constraints,
         settings=EvaluationSettings(
             data=config.data,
-            data_digest=data_digest(config.data),
+            data_digest=data_digest(data),
             training=config.training,
             chip=chip,
+            needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)]),
             user_metrics=tuple(sorted(users)),
-            plugins=plugins,
+            plugins=tuple(files),
         ),
-        plugin_hashes={file.path: file.sha256 for file in plugins},
+        plugins=plugins_of(config, files),
         box=_known_box(config, space, chip, objectives),
     )
+
+
+def _needs(metrics: Sequence[Metric]) -> Needs:
+    """What has to be done to a candidate so that all of these metrics can be measured."""
+    order: tuple[Needs, ...] = ("cost", "training", "network")
+    return max((metric.needs for metric in metrics), key=order.index)
 
 
 def _check_lossless(chip: Chip) -> None:

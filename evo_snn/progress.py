@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -72,6 +73,7 @@ class Reporter:
         self.total = population + (generations - 1) * offspring
         self.standing = Standing()
         self._started = time.monotonic()
+        self._before = 0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -79,6 +81,12 @@ class Reporter:
 
     def __exit__(self, *_: object) -> None:
         """End."""
+
+    def resumed(self, candidates: Iterable[Candidate], generations: int) -> None:
+        """So much was stored before: candidates, and finished generations."""
+        for candidate in candidates:
+            self.standing = self.standing.with_candidate(candidate)
+        self._before = generations
 
     def evaluated(self, candidate: Candidate) -> None:
         """One more candidate is stored."""
@@ -88,7 +96,7 @@ class Reporter:
         """Generation ``number`` (from 0) is finished."""
         self.standing = replace(self.standing, hypervolume=hypervolume)
         elapsed = time.monotonic() - self._started
-        left = elapsed / (number + 1) * (self.generations - number - 1)
+        left = elapsed / (number + 1 - self._before) * (self.generations - number - 1)
         LOGGER.info(
             "generation %d of %d: %d evaluations, %s; %.0f s, about %.0f s left",
             number + 1,
@@ -126,6 +134,15 @@ class BarReporter(Reporter):
     def __exit__(self, *_: object) -> None:
         """Leave the bar as it is."""
         self._bar.stop()
+
+    def resumed(self, candidates: Iterable[Candidate], generations: int) -> None:
+        """Begin where the last session stopped."""
+        super().resumed(candidates, generations)
+        self._bar.update(
+            self._task,
+            completed=self.standing.evaluations,
+            description=f"generation {min(generations + 1, self.generations)}/{self.generations}",
+        )
 
     def evaluated(self, candidate: Candidate) -> None:
         """Move the bar."""

@@ -1,5 +1,6 @@
 """Reading a run's database: candidates, generations, sessions, and which weights are kept."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -122,6 +123,19 @@ class Reader:
     def sessions(self) -> list[SessionRecord]:
         """Each time that a process worked on the run, in order."""
         return sessions.load(self._database)
+
+    def damaged_weights(self) -> dict[str, str]:
+        """Key → what is wrong with its file of weights: missing, or not what was stored."""
+        damaged = {}
+        for key, digest in self.weights_digests().items():
+            try:
+                content = self._weights_file(key).read_bytes()
+            except OSError as error:
+                damaged[key] = error.strerror or str(error)
+            else:
+                if hashlib.sha256(content).hexdigest() != digest:
+                    damaged[key] = f"{len(content)} bytes that are not those stored"
+        return damaged
 
     def events(self) -> list[Event]:
         """What happened beside evaluations, in order."""

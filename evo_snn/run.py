@@ -18,7 +18,9 @@ from genomes.workload import Workload
 from hardware import Chip, Cost, estimate, load_chip
 
 HYPERVOLUME_BOX = "hypervolume_box"  # names among the store's meta data
+FIRST_BOX = "first_hypervolume_box"  # as it was before the first generation
 CHIP = "chip"
+PLUGINS = "plugins"
 
 _FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
 

@@ -93,8 +93,21 @@ def load(database: sqlite3.Connection) -> list[SessionRecord]:
     """All sessions in order."""
     rows = database.execute("SELECT * FROM session ORDER BY number")
     return [
-        SessionRecord(*row[:5], json.loads(row[5]), json.loads(row[6]), *row[7:]) for row in rows
-    ]
+        SessionRecord(
+            number,
+            started,
+            host,
+            process,
+            generations,
+            json.loads(workers),
+            json.loads(environment),
+            ended,
+            outcome,
+        )
+        for (
+            number, started, host, process, generations, workers, environment, ended, outcome
+        ) in rows
+    ]  # fmt: skip
 
 
 def insert_event(database: sqlite3.Connection, event: Event) -> None:

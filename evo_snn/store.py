@@ -84,6 +84,7 @@ class Store(Reader):
         space: Mapping[str, Any],
         objectives: Sequence[ObjectiveRecord],
         constraints: Mapping[str, Any],
+        meta: Mapping[str, Any] | None = None,
     ) -> "Store":
         """Start a run's folder and open it for writing.
 
@@ -95,6 +96,7 @@ class Store(Reader):
             space: The search space's name, version and genes, as JSON values.
             objectives: What the objectives mean, in the configuration's order.
             constraints: Metric → bound, as JSON values.
+            meta: Further JSON values to keep by name.
 
         Raises:
             RequestError: If the folder holds anything else, is not named, or cannot be written.
@@ -104,7 +106,8 @@ class Store(Reader):
             raise RequestError("out", "", "a folder", "A dot is the current one.")
         folder = Path(folder).resolve()
         config = _with_environment(config_toml, environment)
-        meta = {
+        everything = {
+            **(meta or {}),
             "format_version": FORMAT_VERSION,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": dict(environment),
@@ -115,7 +118,7 @@ class Store(Reader):
         lock = take_lock(folder, make=True)
         try:
             refuse_occupied(folder, config)
-            return cls._created(folder, lock, config, meta, objectives)
+            return cls._created(folder, lock, config, everything, objectives)
         except BaseException as error:
             lock.release()
             if isinstance(error, OSError | sqlite3.Error):

@@ -18,6 +18,7 @@ from math import ceil, cos, pi
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
@@ -74,18 +75,24 @@ class Fitted:
     steps: int
 
 
+class DataChangedError(RuntimeError):
+    """A data set is another one than the search began with."""
+
+
 class TrainingDivergedError(RuntimeError):
     """A loss, or a tensor of the network, that is not finite."""
 
 
 @lru_cache(maxsize=1)
-def device_samples(
-    section: DataSection,
-    digest: str,  # noqa: ARG001 - part of the cache's key: a file may change between searches
-    device: str,
-) -> tuple[Samples, Samples]:
-    """Training and validation samples on a device, loaded once a worker and content."""
+def device_samples(section: DataSection, digest: str, device: str) -> tuple[Samples, Samples]:
+    """Training and validation samples on a device, loaded once a worker and content.
+
+    Raises:
+        DataChangedError: the data set is not the one with this digest.
+    """
     data = dataset(section)
+    if data_digest(data) != digest:
+        raise DataChangedError(f"data set {section.name!r} is not what it was at the start")
     return on_device(data.train, device), on_device(data.validation, device)
 
 
@@ -96,9 +103,12 @@ def dataset(section: DataSection) -> Dataset:
     )
 
 
-def data_digest(section: DataSection) -> str:
-    """The SHA-256 of the data set's file; empty for one that comes with a library."""
-    return "" if section.path is None else hashlib.sha256(section.path.read_bytes()).hexdigest()
+def data_digest(data: Dataset) -> str:
+    """The SHA-256 over what a search sees of a data set: training, validation, labels."""
+    digest = hashlib.sha256(repr((data.input_shape, data.labels)).encode())
+    for array in (data.train.x, data.train.y, data.validation.x, data.validation.y):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def make_reproducible(device: str) -> None:

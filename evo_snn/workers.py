@@ -1,52 +1,63 @@
-"""Workers: tasks spread over processes or threads by joblib, outcomes in the order of the tasks.
+"""Workers: tasks spread over processes or threads, outcomes as they finish.
 
 Each worker runs one torch thread and loads the data once. Weights of sources travel by path, those
-of outcomes by value; only the driver writes.
+of outcomes by value; only the driver writes. A task that fails, or is in the hands of a process
+that dies, is tried once more, alone, after the others.
+
+The processes are those of joblib's own backend, loky, asked directly: ``joblib.Parallel`` looks
+ahead, and does not tell which tasks a dead worker had.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
-import joblib
 import torch
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky import ProcessPoolExecutor, wait
 
 from evo_snn.config import WorkersSection
-from evo_snn.evaluation import EvaluationSettings, Outcome, Task, evaluate
+from evo_snn.evaluation import EvaluationSettings, Failure, Outcome, Task, evaluate
+from evo_snn.interrupts import Interrupts
+from evo_snn.limits import ended_after, memory_share, prepare_process
+
+_GIGABYTE = 10**9
 
 
-class WorkerDiedError(RuntimeError):
-    """A worker process ended in the middle of an evaluation."""
+class WorkersDiedError(RuntimeError):
+    """Worker processes die before they take a task."""
 
 
 class Workers:
     """A pool of workers for one run; a context manager."""
 
-    def __init__(self, section: WorkersSection, settings: EvaluationSettings) -> None:
+    def __init__(
+        self,
+        section: WorkersSection,
+        settings: EvaluationSettings,
+        interrupts: Interrupts | None = None,
+    ) -> None:
         self._section = section
         self._settings = settings
+        self._interrupts = interrupts or Interrupts()
         self._stack = ExitStack()
-        self._parallel: joblib.Parallel | None = None
+        self._executor: Executor | None = None
+        self._diaries = Path()
 
     def __enter__(self) -> Self:
-        """Start the pool; one worker needs none."""
+        """Begin; processes start with the first task."""
         # evaluations in this process run on one thread; what the user had comes back at the end
         self._stack.callback(torch.set_num_threads, torch.get_num_threads())
-        if self._section.backend != "sequential" and self._section.jobs > 1:
-            # arrays are passed as they are: memory maps of large ones have broken reused pools
-            self._parallel = self._stack.enter_context(
-                joblib.Parallel(
-                    n_jobs=self._section.jobs,
-                    backend=self._section.backend,
-                    return_as="generator",
-                    batch_size=1,
-                    max_nbytes=None,
-                )
-            )
+        if self._section.backend == "loky":
+            folder = tempfile.TemporaryDirectory(prefix="evo-snn-", ignore_cleanup_errors=True)
+            self._diaries = Path(self._stack.enter_context(folder))
         return self
 
     def __exit__(
@@ -56,21 +67,115 @@ class Workers:
         trace: TracebackType | None,
     ) -> None:
         """Stop the pool."""
+        self._end_pool()
         self._stack.close()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """The outcomes in the order of the tasks, each as soon as those before it are done."""
-        if not tasks:
-            return iter(())  # joblib warns of a generator without an item
-        if self._parallel is None:
-            return (evaluate(task, self._settings) for task in tasks)
-        calls = (joblib.delayed(evaluate)(task, self._settings) for task in tasks)
-        return self._gathered(self._parallel(calls))
+        """The outcome of each task, in the order in which they finish.
 
-    def _gathered(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        After the first Ctrl-C no further task is begun, and what has not been begun has no outcome.
+        """
+        again: dict[str, tuple[Task, Outcome]] = {}
+        for outcome in self._tried(tasks):
+            if outcome.failure is None or outcome.damaged is not None:
+                yield outcome
+            else:
+                again[outcome.key] = next(t for t in tasks if t.key == outcome.key), outcome
+        for task, first in again.values():
+            for second in self._tried([task]):
+                yield replace(second, failures=(*first.failures, *second.failures))
+
+    def _tried(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """One attempt at each task."""
+        if self._section.backend == "sequential":
+            for task in tasks:
+                if self._interrupts.wanted:
+                    return
+                yield evaluate(task, self._settings)
+            return
+        waiting, running = list(reversed(tasks)), dict[Future[Outcome], Task]()
+        while waiting or running:
+            while waiting and len(running) < self._section.jobs and not self._interrupts.wanted:
+                task = waiting.pop()
+                running[self._submit(task)] = task
+            if not running:
+                return  # interrupted
+            # a timeout, so that the main thread hears signals wherever it waits
+            done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+            if any(isinstance(future.exception(), BrokenExecutor) for future in done):
+                self._end_pool()  # one worker is dead, and loky gives up all that were running
+                done, _ = wait(running)
+            for future in done:
+                yield self._outcome(future, running.pop(future))
+
+    def _submit(self, task: Task) -> Future[Outcome]:
+        for _ in range(2):
+            try:
+                return self._submitted(task)
+            except BrokenExecutor:  # another worker has died just now
+                self._end_pool()
+        raise WorkersDiedError("worker processes die before they take a task")
+
+    def _submitted(self, task: Task) -> Future[Outcome]:
+        pool = self._pool()
+        if self._section.backend == "threading":
+            return pool.submit(evaluate, task, self._settings)
+        diary = self._diaries / task.key
+        diary.unlink(missing_ok=True)
+        limit = self._section.timeout_seconds
+        return pool.submit(evaluate_within, task, self._settings, limit, diary)
+
+    def _outcome(self, future: Future[Outcome], task: Task) -> Outcome:
         try:
-            yield from outcomes
-        except TerminatedWorkerError as error:
-            raise WorkerDiedError(
-                "a worker process died (killed, or out of memory); what was stored is intact"
-            ) from error
+            return future.result()
+        except BrokenExecutor as error:
+            return self._of_the_dead(task, error)
+
+    def _of_the_dead(self, task: Task, error: Exception) -> Outcome:
+        """What can be said of a task whose worker died; its diary knows more than loky."""
+        try:
+            diary = (self._diaries / task.key).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            diary = ""
+        if diary.startswith("Timeout"):
+            kind = "timed out"
+            text = f"longer than workers.timeout_seconds = {self._section.timeout_seconds:g}"
+        else:
+            kind, text = "worker died", " ".join(str(error).split())
+        failure = "\n".join(part for part in (f"{kind}: {text}", diary.strip()) if part)
+        return Outcome(task.key, failure=failure, failures=(Failure(kind, text),))
+
+    def _pool(self) -> Executor:
+        if self._executor is None:
+            self._executor = self._new_pool()
+        return self._executor
+
+    def _new_pool(self) -> Executor:
+        jobs = self._section.jobs
+        if self._section.backend == "threading":
+            return ThreadPoolExecutor(jobs)
+        bounds = (os.getpid(), self._memory_limit())
+        pool = ProcessPoolExecutor(jobs, initializer=prepare_process, initargs=bounds, timeout=None)
+        return cast(Executor, pool)
+
+    def _memory_limit(self) -> int | None:
+        if self._section.memory_gb is not None:
+            return int(self._section.memory_gb * _GIGABYTE)
+        # CUDA maps far more than it uses
+        on_cpu = self._settings.training.device == "cpu"
+        return memory_share(self._section.jobs) if on_cpu else None
+
+    def _end_pool(self) -> None:
+        pool, self._executor = self._executor, None
+        if isinstance(pool, ProcessPoolExecutor):
+            pool.shutdown(wait=True, kill_workers=True)
+        elif pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def evaluate_within(
+    task: Task, settings: EvaluationSettings, seconds: float, diary: Path
+) -> Outcome:
+    """Evaluate in a worker process, which ends if that takes longer; ``diary`` says where."""
+    with ended_after(seconds, diary):
+        return evaluate(task, settings)

@@ -1,11 +1,13 @@
 """``evolve``: a search, from a configuration to the front and its figures."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evo_snn.commands.look import print_front
+from evo_snn.commands.look import print_front, print_least_infeasible
 from evo_snn.commands.output import print_lines, short
 from genomes.errors import RequestError
 
@@ -40,18 +42,30 @@ def evolve(
     overrides = dict(parse_set(text) for text in settings or ())
     from evo_snn import search
 
-    run = search.evolve(
-        config,
-        out=None if out is None else Path(out),
-        seed=seed,
-        generations=generations,
-        population=population,
-        jobs=jobs,
-        overrides=overrides,
-        progress=True,
-    )
-    paths = _figures(run) if figures else []
-    _conclude(run, paths)
+    with showing_what_came_nearest():
+        run = search.evolve(
+            config,
+            out=None if out is None else Path(out),
+            seed=seed,
+            generations=generations,
+            population=population,
+            jobs=jobs,
+            overrides=overrides,
+            progress=True,
+        )
+    conclude(run, figures=figures)
+
+
+@contextmanager
+def showing_what_came_nearest() -> Iterator[None]:
+    """Print the least infeasible designs where a search found no feasible one."""
+    from evo_snn.search import NothingFeasible
+
+    try:
+        yield
+    except NothingFeasible as error:
+        print_least_infeasible(error.run)
+        raise
 
 
 def _figures(run: "Run") -> list[Path]:
@@ -63,11 +77,13 @@ def _figures(run: "Run") -> list[Path]:
     return save_figures(run)
 
 
-def _conclude(run: "Run", figures: list[Path]) -> None:
+def conclude(run: "Run", *, figures: bool) -> None:
+    """Print the front, where its figures are, and what can be done next."""
+    paths = _figures(run) if figures else []
     front = run.front()
     print_front(run, front)
     folder = _shown(run.folder)
-    print_lines("", f"run      {folder}", *(f"figure   {_shown(path)}" for path in figures))
+    print_lines("", f"run      {folder}", *(f"figure   {_shown(path)}" for path in paths))
     if not front.empty:
         best = short(front["key"].iloc[0])
         print_lines(

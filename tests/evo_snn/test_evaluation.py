@@ -16,15 +16,17 @@ from evo_snn.evaluation import (
     measured_metrics,
 )
 from evo_snn.snn.tensors import read_tensors
+from evo_snn.training import data_digest, dataset
 from genomes.spaces import make_space
 from hardware import estimate, load_chip
 
 SPACE = make_space("plain", (1, 8, 8), 10, {"max_stages": 2, "widths": [4, 8]})
+DATA = DataSection(name="digits")
 SETTINGS = EvaluationSettings(
-    data=DataSection(name="digits"),
+    data=DATA,
     training=TrainingSection(steps=4, batch_size=32, evaluations=2),
     chip=load_chip("rram_32nm", {"crossbar_rows": 32, "crossbar_columns": 32}),
-    data_digest="",
+    data_digest=data_digest(dataset(DATA)),
 )
 
 

@@ -1,0 +1,46 @@
+"""``resume``: goes on with a search where it stopped, or further."""
+
+from typing import Annotated
+
+import typer
+
+from evo_snn.commands.evolve import conclude, showing_what_came_nearest
+from evo_snn.commands.look import Folder
+
+
+def resume(
+    folder: Folder,
+    generations: Annotated[
+        int | None, typer.Option(min=1, help="How many the run is to have in all.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Overrides workers.jobs.")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Let a plug-in run that has this SHA-256.", metavar="HASH"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Overrides a key of workers, data.path or training.device.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    figures: Annotated[bool, typer.Option(help="Draw the figures at the end.")] = True,
+) -> None:
+    """Go on with a search where it stopped, or for more generations."""
+    from evo_snn.config import parse_set
+
+    overrides = dict(parse_set(text) for text in settings or ())
+    from evo_snn import search
+
+    with showing_what_came_nearest():
+        run = search.resume(
+            folder,
+            generations=generations,
+            jobs=jobs,
+            overrides=overrides,
+            accept=accept or (),
+            progress=True,
+        )
+    conclude(run, figures=figures)

@@ -1,0 +1,254 @@
+"""The loop of a search: ask an algorithm for genomes, evaluate them, store them, tell what came.
+
+All of a generation is evaluated before the next is bred, so that the result does not depend on the
+number of workers. Generations that are stored already are replayed: the algorithm is asked and told
+as it was then, and nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from evo_snn.algorithms import Algorithm, Asked, make_algorithm
+from evo_snn.candidate import Candidate
+from evo_snn.constraints import violations
+from evo_snn.evaluation import Outcome, Task, known_metrics
+from evo_snn.inheritance import STRATEGIES, Strategy
+from evo_snn.interrupts import Interrupts
+from evo_snn.plan import Plan
+from evo_snn.progress import LOGGER, Reporter
+from evo_snn.reader import GenerationRecord
+from evo_snn.run import FIRST_BOX, HYPERVOLUME_BOX
+from evo_snn.scores import Scores
+from evo_snn.seeds import derived_seed
+from evo_snn.store import Store
+from evo_snn.workers import Workers
+from genomes.architecture import Architecture
+from genomes.errors import RequestError
+
+
+class SearchFailedError(RuntimeError):
+    """Every candidate of a generation failed. What was stored before is intact."""
+
+
+class ReplayError(RuntimeError):
+    """The stored generations are not what the algorithm asks for now."""
+
+
+class DamagedRunError(RuntimeError):
+    """A file that the search needs is missing or not whole."""
+
+
+class Loop:
+    """One search in progress: what is known so far, and the steps of a generation."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        workers: Workers,
+        reporter: Reporter,
+        interrupts: Interrupts,
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._workers = workers
+        self._reporter = reporter
+        self._interrupts = interrupts
+        # without architectures and workloads, which the folder has
+        self._known = {one.key: one for one in store.candidates(details=False)}
+        self._asked_for = 0
+        # the box that the run began with, so that a replay tells what was told
+        box = {name: (best, worst) for name, (best, worst) in store.meta(FIRST_BOX).items()}
+        self._scores = Scores(plan.objectives, plan.constraints, box)
+        self._strategy: Strategy = STRATEGIES[plan.config.inheritance.strategy](store)
+        section = plan.config.search
+        self._algorithm: Algorithm = make_algorithm(
+            section.algorithm,
+            plan.space,
+            population=section.population,
+            offspring=section.children,
+            objectives=len(plan.objectives),
+            constraints=1 + len(plan.constraints),
+            seed=section.seed,
+            affordable=plan.affordable,
+        )
+
+    def run(self) -> None:
+        """All generations; those that are stored are not evaluated again.
+
+        Raises:
+            KeyboardInterrupt: the user wanted it to end.
+            SearchFailedError: every candidate of a generation failed.
+            ReplayError: what is stored does not fit the algorithm.
+            DamagedRunError: a file of weights is not whole.
+        """
+        stored = self._store.generations()
+        self._reporter.resumed(self._known.values(), len(stored))
+        for number in range(self._plan.config.search.generations):
+            if self._interrupts.wanted:
+                raise KeyboardInterrupt
+            started = time.perf_counter()
+            asked = self._algorithm.ask()
+            if not asked:
+                LOGGER.warning("the space holds no further design; stopped after %d", number)
+                break
+            keys = [self._plan.space.key(one.genome) for one in asked]
+            if number < len(stored):
+                self._check_replay(stored[number], keys)
+            else:
+                if number == len(stored):
+                    self._check_weights(number)
+                self._evaluate(number, asked, keys)
+            generation = [self._known[key] for key in keys]
+            self._scores.add(generation)
+            self._algorithm.tell(
+                self._scores.objectives(generation), self._scores.violations(generation)
+            )
+            self._asked_for += len(keys)
+            if number >= len(stored):
+                self._finish(number, generation, started)
+        if self._plan.config.weights.keep == "front":
+            self._store.prune_weights(self._scores.front_keys)
+
+    # Replaying
+
+    def _check_replay(self, stored: GenerationRecord, keys: Sequence[str]) -> None:
+        if list(stored.keys) != list(keys):
+            raise ReplayError(
+                f"generation {stored.number} of the run cannot be repeated: the algorithm asks for"
+                " other designs now, since versions differ. Go on with those of config.toml."
+            )
+
+    def _check_weights(self, number: int) -> None:
+        """Refuse to breed where weights that children would inherit were not kept."""
+        if self._plan.config.inheritance.strategy != "parents":
+            return
+        kept: set[str | None] = {*self._store.weights_digests()}
+        kept |= {event.key for event in self._store.events() if event.kind == "repair"}
+        parents = (self._known[self._plan.space.key(one)] for one in self._algorithm.population())
+        if any(one.trained and one.key not in kept for one in parents):
+            raise RequestError(
+                "--generations",
+                self._plan.config.search.generations,
+                f"{number}, the finished ones",
+                "weights.keep = 'front' left no weights for further children to inherit.",
+            )
+
+    # Evaluating
+
+    def _evaluate(self, number: int, asked: Sequence[Asked], keys: Sequence[str]) -> None:
+        """Evaluate what is new of a generation, and store each candidate as it comes."""
+        places = {key: self._asked_for + k for k, key in enumerate(keys, start=1)}
+        new = {k: one for k, one in zip(keys, asked, strict=True) if k not in self._known}
+        tasks, drafts = [], {}
+        for draft, architecture in self._drafts(number, new):
+            if draft.state == "ok" and self._plan.needs_workers:
+                drafts[draft.key] = draft
+                tasks.append(self._task(draft, architecture))
+            else:
+                self._keep(draft, None, places[draft.key])
+        for outcome in self._workers.run(tasks):
+            if outcome.damaged is not None:
+                raise DamagedRunError(
+                    f"{outcome.damaged} cannot be read: put it back, or let evo-snn check"
+                    f" {self._store.folder} --repair forget it"
+                )
+            draft = drafts.pop(outcome.key)
+            self._note_failures(outcome)
+            self._keep(self._judged(draft, outcome), outcome.weights, places[draft.key])
+        if drafts:  # they were not begun
+            raise KeyboardInterrupt
+        self._check_failures(number, [self._known[key] for key in keys])
+
+    def _drafts(self, number: int, asked: dict[str, Asked]) -> list[tuple[Candidate, Architecture]]:
+        """Candidates with all that is known before training; ``ok`` those worth training."""
+        architectures = [self._plan.space.decode(one.genome) for one in asked.values()]
+        exact, lower = known_metrics(architectures, self._plan.chip)
+        drafts = []
+        for (key, one), architecture, known, bounds in zip(
+            asked.items(), architectures, exact, lower, strict=True
+        ):
+            broken = violations(self._plan.constraints, known, bounds)
+            draft = Candidate(
+                key=key,
+                genome=one.genome,
+                parents=tuple(self._plan.space.key(parent) for parent in one.parents),
+                generation=number,
+                state="infeasible" if broken else "ok",
+                metrics=known,
+                violations=broken,
+                architecture=architecture.describe(),
+                workload=architecture.workload.to_document(),
+            )
+            drafts.append((draft, architecture))
+        return drafts
+
+    def _task(self, draft: Candidate, architecture: Architecture) -> Task:
+        parents = [self._known[key] for key in draft.parents]
+        return Task(
+            key=draft.key,
+            genome=draft.genome,
+            architecture=architecture,
+            sources=self._strategy.sources(draft.genome, parents),
+            seed=derived_seed(self._plan.config.search.seed, draft.key),
+        )
+
+    def _judged(self, draft: Candidate, outcome: Outcome) -> Candidate:
+        """A draft with what came of its evaluation."""
+        if outcome.failure is not None:
+            return replace(
+                draft,
+                state="failed",
+                failure=outcome.failure,
+                circumstances={"attempts": [asdict(one) for one in outcome.failures]},
+                seconds=outcome.seconds,
+            )
+        assert outcome.workload is not None  # noqa: S101 - every success has one
+        broken = violations(self._plan.constraints, outcome.metrics)
+        return replace(
+            draft,
+            state="infeasible" if broken else "ok",
+            metrics=outcome.metrics,
+            violations=broken,
+            workload=outcome.workload.to_document(),
+            training_steps=outcome.training_steps,
+            trained=outcome.weights is not None,
+            seconds=outcome.seconds,
+        )
+
+    def _note_failures(self, outcome: Outcome) -> None:
+        for attempt, failure in enumerate(outcome.failures, start=1):
+            text = f"attempt {attempt}: {failure.kind}: {failure.text}"
+            LOGGER.warning("candidate %s, %s", outcome.key, text)
+            self._store.record_event("failure", text, outcome.key)
+
+    def _keep(self, candidate: Candidate, weights: bytes | None, place: int) -> None:
+        self._store.record(candidate, weights, number=place)
+        self._known[candidate.key] = replace(candidate, architecture={}, workload=None)
+        self._reporter.evaluated(candidate)
+
+    def _check_failures(self, number: int, generation: Sequence[Candidate]) -> None:
+        """Stop where nothing of a generation could be evaluated: so will be the next."""
+        evaluated = [one for one in generation if one.trained or one.state != "infeasible"]
+        if evaluated and all(one.state == "failed" for one in evaluated):
+            last = (evaluated[-1].failure or "").strip().splitlines()[-1:]
+            raise SearchFailedError(
+                f"all {len(evaluated)} candidates of generation {number} failed, the last with: "
+                + "".join(last)
+            )
+
+    def _finish(self, number: int, generation: Sequence[Candidate], started: float) -> None:
+        """Store a generation as a whole, and forget the weights that nobody can need any more."""
+        volume = self._scores.hypervolume()
+        self._store.set_meta(HYPERVOLUME_BOX, self._scores.box)
+        bank = self._strategy.shared_bank([one for one in generation if one.trained])
+        keys = [one.key for one in generation]
+        seconds = time.perf_counter() - started
+        self._store.record_generation(number, keys, volume, seconds, bank)
+        if self._plan.config.weights.keep != "all":
+            parents = {self._plan.space.key(one) for one in self._algorithm.population()}
+            self._store.prune_weights(parents | self._scores.front_keys)
+        self._reporter.generation(number, volume)
