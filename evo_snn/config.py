@@ -7,7 +7,7 @@ and the options of a space are checked by the parts that own them.
 
 import os
 import re
-import tomllib
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from genomes.documents import parse_toml, read_text
 from genomes.errors import RequestError, request_error, unknown_name
 
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
@@ -33,6 +34,7 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 _MOST_JOBS = 1024
+_MOST_DOTS = 10  # in a key; none of a configuration has as many
 _ENVIRONMENT = "environment"  # the table that a run folder's config.toml has beside the sections
 
 
@@ -185,7 +187,10 @@ def _constraint(value: Any) -> float | Bounds:
             raise _as_request_error(error, Bounds, field="") from None
     if isinstance(value, bool) or not isinstance(value, int | float | Bounds):
         raise ValueError("a number, or a table with min, max or both")  # noqa: TRY004 - as above
-    return value if isinstance(value, Bounds) else float(value)
+    try:
+        return value if isinstance(value, Bounds) else float(value)
+    except OverflowError:
+        raise ValueError(f"a number of at most {sys.float_info.max:g}") from None
 
 
 def _interval(value: Any) -> Any:
@@ -280,6 +285,8 @@ def load_config(
     document.pop(_ENVIRONMENT, None)
     document = _with_absolute_paths(document, folder)
     for key, value in (overrides or {}).items():
+        if key.count(".") > _MOST_DOTS:
+            raise RequestError("--set", key, "a key of the configuration")
         document = _with_absolute_paths(_with_override(document, key, value), Path.cwd())
     return _validated(document)
 
@@ -305,8 +312,8 @@ def parse_set(text: str) -> tuple[str, Any]:
 def parse_value(text: str, *, field: str) -> Any:
     """The TOML value that ``text`` is, or ``text`` itself; `field` names it in an error."""
     try:
-        document = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        document = parse_toml(f"value = {text}")
+    except ValueError:
         document = {}
     value = document.get("value")
     if len(document) == 1 and isinstance(value, bool | int | float | str | list | dict):
@@ -333,16 +340,13 @@ def to_toml(config: Config) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    text = read_text(
+        path, field="config", allowed="a TOML file", remedy="evo-snn init DIR writes examples."
+    )
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        remedy = "evo-snn init DIR writes examples."
-        raise RequestError("config", str(path), "a TOML file that exists", remedy) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RequestError("config", str(path), "a TOML file that can be read", reason) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError("config", str(path), "valid TOML in UTF-8", f"{error}.") from None
+        return parse_toml(text)
+    except ValueError as error:
+        raise RequestError("config", str(path), "valid TOML", f"{error}.") from None
 
 
 def _plain(value: Any) -> Any:
@@ -377,7 +381,9 @@ def _with_absolute_paths(document: dict[str, Any], folder: Path) -> dict[str, An
     def absolute(value: Any) -> Any:
         if not isinstance(value, str | Path) or not str(value):
             return value
-        return str(folder / Path(value).expanduser())
+        with suppress(RuntimeError):  # "~NAME" of nobody is a name like any other
+            value = Path(value).expanduser()
+        return str(folder / value)
 
     changes: list[tuple[str, str, Callable[[Any], Any]]] = [
         ("data", "path", absolute),

@@ -1,5 +1,6 @@
 """The folder of a run: what lies in it, whether a new run may have it, who writes it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from evo_snn.connection import DATABASE
@@ -14,6 +15,22 @@ LOCK = "run.lock"
 # What the creation of a run makes on its way to the database, which comes last.
 _OF_A_CREATION = frozenset({LOCK, WEIGHTS, CONFIG, f".{CONFIG}.tmp", f".{DATABASE}.tmp"})
 _SHOWN = 3  # names of foreign files in an error
+
+
+def resolved(folder: str | Path, field: str) -> Path:
+    """The absolute path of a folder, which may be absent; `field` names it in an error.
+
+    Raises:
+        RequestError: If no folder can be there: a circle of links, a name that is too long.
+    """
+    try:
+        path = Path(folder).resolve()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RequestError(field, str(folder), "a folder", f"{reason}.") from None
+    return path
 
 
 def refuse_occupied(folder: Path, config: str) -> None:

@@ -28,7 +28,7 @@ from evo_snn.connection import (
     unreadable,
 )
 from evo_snn.filesystem import WriterLock, remove_leftovers, sync_folder, write_atomically
-from evo_snn.folder import CONFIG, WEIGHTS, refuse_occupied, take_lock
+from evo_snn.folder import CONFIG, WEIGHTS, refuse_occupied, resolved, take_lock
 from evo_snn.reader import SHARED_BANK, GenerationRecord, Reader
 from evo_snn.rows import (
     build,
@@ -104,7 +104,7 @@ class Store(Reader):
         """
         if not str(folder):
             raise RequestError("out", "", "a folder", "A dot is the current one.")
-        folder = Path(folder).resolve()
+        folder = resolved(folder, "out")
         config = _with_environment(config_toml, environment)
         everything = {
             **(meta or {}),
@@ -155,7 +155,7 @@ class Store(Reader):
             RequestError: If there is no run, it was written by a newer version, or (for writing)
                 another process is writing it.
         """
-        folder = Path(folder).resolve()
+        folder = resolved(folder, "run folder")
         if not (folder / DATABASE).is_file():
             raise RequestError("run folder", str(folder), f"a folder with {DATABASE}")
         lock = None if read_only else take_lock(folder, make=False)

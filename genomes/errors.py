@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 from pydantic import ValidationError
@@ -10,6 +11,8 @@ from pydantic_core import ErrorDetails
 
 _TEXT_PREFIXES = ("Input should be ", "Value error, ")
 _LONGEST_VALUE = 80
+_LONGEST_FIELD = 200
+_LONGEST_NAME = 100  # of names that are compared with others
 
 
 class RequestError(ValueError):
@@ -28,7 +31,9 @@ class RequestError(ValueError):
         self.value = value
         self.allowed = allowed
         self.remedy = remedy
-        super().__init__(f"{field}: got {_short(value)}; allowed: {allowed}. {remedy}".rstrip())
+        place = shortened(field, _LONGEST_FIELD)
+        text = f"{place}: got {_short(value)}; allowed: {allowed}. {remedy}".rstrip()
+        super().__init__(printable(text))
 
     def __reduce__(self) -> tuple[type[RequestError], tuple[str, object, str, str]]:
         """Pickle by the four parts, so that the error crosses process borders intact."""
@@ -37,6 +42,8 @@ class RequestError(ValueError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like `name`, or None if none resembles it."""
+    if len(name) > _LONGEST_NAME:
+        return None
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[matches[0]] if matches else None
@@ -46,7 +53,7 @@ def unknown_name(field: str, name: object, known: Iterable[str]) -> RequestError
     """Return the error for a name that is none of `known`; it suggests the nearest one."""
     names = sorted(known)
     close = nearest(str(name), names)
-    remedy = f"Did you mean {close!r}?" if close else ""
+    remedy = f"Did you mean {close!r}?{_look_alike(str(name))}" if close else ""
     return RequestError(field, name, ", ".join(names) or "nothing", remedy)
 
 
@@ -85,6 +92,20 @@ def field_path(parts: Iterable[int | str]) -> str:
     return path
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text, or its beginning and end where it is longer than that."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 3) // 2  # both ends say most: of a path, where it is and its name
+    return f"{text[:half]}...{text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """One line that a terminal shows as it is: no control characters, no line ends."""
+    line = " ".join(text.split("\n"))
+    return line if line.isprintable() else "".join(map(_escaped, line))
+
+
 def _of_a_list(error: ErrorDetails) -> str:
     """What is allowed of a list, where pydantic would speak of tuples; "" of anything else."""
     if error["type"] in ("tuple_type", "list_type"):
@@ -102,8 +123,24 @@ def _allowed(message: str) -> str:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) and value == "nothing" else repr(value)
-    if len(text) <= _LONGEST_VALUE:
-        return text
-    half = (_LONGEST_VALUE - 3) // 2  # both ends say most: of a path, where it is and its name
-    return f"{text[:half]}...{text[-half:]}"
+    if isinstance(value, str) and value == "nothing":
+        return value
+    if isinstance(value, str):  # the ends of a long text are enough
+        value = shortened(value, 4 * _LONGEST_VALUE)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of too many digits, a list within lists
+        text = f"a value of type {type(value).__name__} that is too large to show"
+    return shortened(text, _LONGEST_VALUE)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+def _look_alike(name: str) -> str:
+    """Name a letter that can be taken for another one; "" where there is none."""
+    strange = next((each for each in name if each.isalpha() and not each.isascii()), "")
+    if not strange:
+        return ""
+    return f" It has {strange!r}, {unicodedata.name(strange, 'a rare letter')}."

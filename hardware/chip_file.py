@@ -12,7 +12,6 @@ A package offers a chip through the entry point ``evo_snn.chips``: ``NAME = "PAC
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
@@ -21,6 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from genomes.documents import parse_toml, read_text
 from genomes.errors import RequestError, request_error, unknown_name
 from genomes.plugins import CHIPS, broken, find, installed, origin, places
 from hardware.models import MODELS
@@ -28,6 +28,7 @@ from hardware.parameter import Parameter, Scalar
 
 _NODE = "technology_nm"
 _VALUES = {"value", "by_technology_nm"}
+_MOST_HEIRS = 16
 
 #: What a file may repeat, but not change.
 _MEANING = ("description", "unit", "range", "choices")
@@ -103,12 +104,12 @@ def _document(name_or_path: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     if not name_or_path.endswith(".toml") and name_or_path not in preset_names():
         name_or_path = _installed_file(_known(name_or_path))
-    if name_or_path in heirs:
+    if name_or_path in heirs or len(heirs) >= _MOST_HEIRS:  # a circle may go by ever new names
         raise RequestError("inherits", name_or_path, "a chip that does not inherit this one")
     text, label = _text_of(name_or_path)
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(text)
+    except ValueError as error:
         raise RequestError("chip", name_or_path, f"TOML ({error})") from None
     given = document.get("parameters", {})
     if not isinstance(given, dict):
@@ -144,12 +145,7 @@ def _text_of(name_or_path: str) -> tuple[str, str]:
         entry = resources.files("hardware").joinpath("presets", f"{name_or_path}.toml")
         return entry.read_text(encoding="utf-8"), name_or_path
     path = Path(name_or_path)
-    try:
-        return path.read_text(encoding="utf-8"), path.stem
-    except OSError as error:
-        raise RequestError("chip", str(path), f"a readable file ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise RequestError("chip", str(path), "TOML (not UTF-8 text)") from None
+    return read_text(path, field="chip", allowed="a chip's TOML file"), path.stem
 
 
 def _as_table(value: Any, source: str) -> dict[str, Any]:

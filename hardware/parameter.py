@@ -70,9 +70,13 @@ class Parameter:
         if not is_number or isinstance(value, bool):
             raise RequestError(self.name, value, allowed, _as_number(value))
         low, high = self.range or (-math.inf, math.inf)
-        if not math.isfinite(value) or not low <= value <= high:
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond all floats
+            number = math.inf
+        if not math.isfinite(number) or not low <= number <= high:
             raise RequestError(self.name, value, allowed)
-        return float(value)
+        return number
 
     def _range_text(self) -> str:
         if self.range is None:

@@ -23,10 +23,11 @@ from evo_snn.commands.output import say
 from evo_snn.commands.resume import resume
 from evo_snn.commands.status import status
 from evo_snn.commands.train import train
-from genomes.errors import RequestError
+from genomes.errors import RequestError, printable, shortened
 
 _DEBUG = "--debug"
 _NO_NOTE = "the command did not finish"
+_LONGEST_USAGE = 400
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init,
@@ -68,8 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in given
     _log_to_standard_error()
+    line = [argument for argument in given if argument != _DEBUG] or ["--help"]
     try:
-        make_app()([argument for argument in given if argument != _DEBUG], prog_name="evo-snn")
+        # Not standalone, so that what typer finds wrong is told as everything else is.
+        status = make_app()(line, prog_name="evo-snn", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except Exception as error:  # noqa: BLE001 - the last resort, told in one line
         if debug:
             traceback.print_exc()
@@ -90,7 +94,6 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         cls=_Group,
         add_completion=False,
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -120,7 +123,10 @@ def _options(
 
 def _report(error: Exception, *, debug: bool) -> int:
     """Say what went wrong in one line on standard error; return the exit status."""
-    text = " ".join(str(error).split()) or "no message"
+    text = printable(" ".join(str(error).split())) or "no message"
+    if hasattr(error, "format_message"):  # typer's own, of a line that no command takes
+        say("error", _usage(error))
+        return 2
     if isinstance(error, RequestError):
         say("error", text)
         return 2
@@ -134,6 +140,14 @@ def _report(error: Exception, *, debug: bool) -> int:
     kind = "" if isinstance(error, ImportError | OSError) else f"{type(error).__name__}: "
     say("error", f"{kind}{text}{hint}")
     return 1
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with a command line, and where to look."""
+    message = shortened(printable(" ".join(error.format_message().split())), _LONGEST_USAGE)
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "evo-snn")
+    return f"{message} {command} -h shows what it takes."
 
 
 def _is_nothing_feasible(error: Exception) -> bool:

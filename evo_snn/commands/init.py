@@ -1,6 +1,7 @@
 """``init``: the example configurations and scripts, in a folder of the user's own."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +16,8 @@ def init(
 ) -> None:
     """Write the example configurations and scripts into a folder."""
     sources = example_files()
-    occupied = [source.name for source in sources if (folder / source.name).exists()]
-    if occupied:
-        remedy = f"{folder} has {', '.join(occupied)}; nothing was written."
-        raise RequestError("DIR", str(folder), "a folder without the example files", remedy)
-    if folder.exists() and not folder.is_dir():
-        raise RequestError("DIR", str(folder), "a folder")
     try:
+        _refuse_occupied(folder, sources)
         folder.mkdir(parents=True, exist_ok=True)
         for source in sources:
             shutil.copyfile(source, folder / source.name)
@@ -30,6 +26,15 @@ def init(
         raise RequestError("DIR", str(folder), "a folder to write in", reason) from None
     print_lines(*(str(folder / source.name) for source in sources))
     print_lines("", "next:", f"  evo-snn evolve {folder / 'digits.toml'}")
+
+
+def _refuse_occupied(folder: Path, sources: Sequence[Path]) -> None:
+    occupied = [source.name for source in sources if (folder / source.name).exists()]
+    if occupied:
+        remedy = f"{folder} has {', '.join(occupied)}; nothing was written."
+        raise RequestError("DIR", str(folder), "a folder without the example files", remedy)
+    if folder.exists() and not folder.is_dir():
+        raise RequestError("DIR", str(folder), "a folder")
 
 
 def example_files() -> list[Path]:

@@ -220,13 +220,13 @@ def test_text_that_is_no_workload(text: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="a readable JSON file"):
+    with pytest.raises(RequestError, match="a JSON file that exists"):
         load_workloads(tmp_path / "absent.json")
-    with pytest.raises(RequestError, match="a readable JSON file"):
+    with pytest.raises(RequestError, match="a JSON file that can be read. Is a directory"):
         load_workloads(tmp_path)
     binary = tmp_path / "binary.json"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RequestError, match="not UTF-8"):
+    with pytest.raises(RequestError, match="in UTF-8. Byte 0 is none"):
         load_workloads(binary)
 
 

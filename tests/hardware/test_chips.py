@@ -189,8 +189,23 @@ def test_only_nodes_that_have_values_are_offered() -> None:
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="a readable file"):
+    with pytest.raises(RequestError, match="a chip's TOML file that exists"):
         load_chip(tmp_path / "absent.toml")
+
+
+def test_chips_that_inherit_each_other_by_ever_new_names_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    path = tmp_path / "a.toml"
+    path.write_text('inherits = "sub/../a.toml"')
+    with pytest.raises(RequestError, match="a chip that does not inherit this one"):
+        load_chip(path)
+
+
+def test_a_whole_number_beyond_all_floats_is_out_of_range() -> None:
+    with pytest.raises(RequestError, match="cell_bits: got 1000.*a whole number from 1 to 4"):
+        load_chip("rram_32nm", {"cell_bits": 10**400})
+    with pytest.raises(RequestError, match="too large to show"):
+        load_chip("rram_32nm", {"cell_bits": 1 << 20_000})
 
 
 def test_a_chip_travels_to_other_processes() -> None:
