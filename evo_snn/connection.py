@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from evo_snn.filesystem import is_local
@@ -50,13 +51,28 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
     """
     database = connect(folder / DATABASE, "ro")
     try:
-        _look(database)
+        _look_or_take_back(folder, database)
     except sqlite3.Error as error:
         database.close()
         if not _is_at_rest(folder):
             raise unreadable(folder, error) from error
         database = connect(folder / DATABASE, "ro&immutable=1")
     return database
+
+
+def _look_or_take_back(folder: Path, database: sqlite3.Connection) -> None:
+    """Look; where a writer was killed in a transaction, let SQLite take that back first.
+
+    With a rollback journal, only a connection that may write can do so.
+    """
+    try:
+        _look(database)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
+            raise
+        with closing(connect(folder / DATABASE, "rw")) as writable:
+            _look(writable)
+        _look(database)
 
 
 def _look(database: sqlite3.Connection) -> None:

@@ -47,7 +47,8 @@ def sync_folder(folder: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Delete what `write_atomically` left behind in ``folder`` when its process was killed."""
     for path in folder.glob(f".*{_TEMPORARY}"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder of that name is nobody's leftover
+            path.unlink(missing_ok=True)
 
 
 def is_local(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from evo_snn.commands.check import check
 from evo_snn.commands.estimate import chips, estimate
 from evo_snn.commands.evolve import evolve
 from evo_snn.commands.init import init
@@ -37,6 +38,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     front,
     candidates,
     show,
+    check,
     train,
     estimate,
     spaces,

@@ -1,0 +1,358 @@
+"""What a run's database must hold to be a run: rules over its rows, as pure functions.
+
+Each rule yields the problems that it finds. SQLite has checked the types of columns and that keys
+refer to rows; what is checked here is what the rows mean.
+"""
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from evo_snn.config import Config
+from evo_snn.plugins import PluginRecord
+from genomes.errors import RequestError
+from genomes.space import SearchSpace
+from genomes.spaces import OWN_SPACES, make_space
+
+Kind = Literal[
+    "database",
+    "configuration",
+    "space",
+    "plug-in",
+    "candidate",
+    "generation",
+    "weights",
+    "shared bank",
+    "folder",
+    "leftover",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a run's folder.
+
+    Attributes:
+        kind: What is damaged.
+        text: One line.
+        key: The candidate that it concerns, if any.
+        file: The file that it concerns, relative to the folder, if any.
+        repairable: Whether `evo_snn.repair.repair` has a way to leave the run usable.
+    """
+
+    kind: Kind
+    text: str
+    key: str | None = None
+    file: str | None = None
+    repairable: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate as the database has it, its numbers by name."""
+
+    number: int
+    key: str
+    genome: str
+    generation: int
+    state: str
+    architecture: str
+    workload: str | None
+    weights: str | None
+    metrics: Mapping[str, float]
+    violations: Mapping[str, float]
+    seconds: Mapping[str, float]
+    circumstances: str | None  # of a failure
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that the rules read, of one state of the database."""
+
+    meta: Mapping[str, str]
+    objectives: tuple[str, ...]
+    rows: tuple[Row, ...]
+    generations: tuple[tuple[int, float | None, float], ...]
+    asked: Mapping[int, Sequence[tuple[int, str]]]
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Key → SHA-256 of the file of weights."""
+        return {row.key: row.weights for row in self.rows if row.weights is not None}
+
+
+def load_content(database: sqlite3.Connection) -> Content:
+    """Read everything in one transaction, while another process may write."""
+    database.execute("BEGIN")
+    try:
+        numbers = {
+            table: _numbers(database.execute(f"SELECT * FROM {table}"))  # noqa: S608 - ours
+            for table in ("metric", "violation", "timing")
+        }
+        query = "SELECT candidate, circumstances FROM failure"
+        failures = dict(database.execute(query).fetchall())
+        query = (
+            "SELECT number, key, genome, generation, state, architecture, workload, weights"
+            " FROM candidate ORDER BY number"
+        )
+        rows = tuple(
+            Row(
+                number,
+                *rest,
+                numbers["metric"].get(number, {}),
+                numbers["violation"].get(number, {}),
+                numbers["timing"].get(number, {}),
+                failures.get(number),
+            )
+            for number, *rest in database.execute(query)
+        )
+        asked: dict[int, list[tuple[int, str]]] = {}
+        query = "SELECT generation, position, key FROM asked ORDER BY generation, position"
+        for generation, position, key in database.execute(query):
+            asked.setdefault(generation, []).append((position, key))
+        query = "SELECT number, hypervolume, seconds FROM generation ORDER BY number"
+        generations = tuple(database.execute(query).fetchall())
+        meta = dict(database.execute("SELECT name, value FROM meta").fetchall())
+        query = "SELECT name FROM objective ORDER BY position"
+        objectives = tuple(name for (name,) in database.execute(query))
+    finally:
+        database.execute("ROLLBACK")
+    return Content(meta, objectives, rows, generations, asked)
+
+
+def _numbers(rows: sqlite3.Cursor) -> dict[int, dict[str, float]]:
+    found: dict[int, dict[str, float]] = {}
+    for number, name, value in rows:
+        found.setdefault(number, {})[name] = value
+    return found
+
+
+def problems_of(content: Content) -> Iterator[Problem]:
+    """Everything that is wrong with what a database holds."""
+    for name, text in content.meta.items():
+        if _decoded(text) is _DAMAGED:
+            yield Problem("database", f"the value of {name!r} is no JSON")
+    yield from _generation_problems(content)
+    for row in content.rows:
+        yield from _row_problems(row, content.objectives)
+    yield from _genome_problems(content)
+    yield from _plugin_problems(content)
+
+
+def config_problems(
+    content: Content, config: Config, environment: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Where the configuration of a run and its database differ.
+
+    Args:
+        content: Of the database.
+        config: As ``config.toml`` has it.
+        environment: The table ``[environment]`` there.
+    """
+    space = _document(content, "space")
+    options = space.get("options")
+    own = OWN_SPACES.get(config.search.space)
+    pairs: dict[str, tuple[Any, Any]] = {
+        "objectives.names": (list(config.objectives.names), list(content.objectives)),
+        "constraints": (
+            config.model_dump(mode="json")["constraints"],
+            _document(content, "constraints"),
+        ),
+        "search.space": (config.search.space, space.get("name")),
+        "environment": (dict(environment), _document(content, "environment")),
+    }
+    if own is not None and own.name == space.get("name"):
+        try:
+            checked = own.Options.model_validate(config.space).model_dump(mode="json")
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            yield Problem("configuration", f"config.toml: space: {reason}", file="config.toml")
+        else:
+            pairs["space"] = (json.loads(json.dumps(checked)), options)
+    for name, (here, there) in pairs.items():
+        if here != there:
+            text = f"config.toml: {name} is {here!r}, but the database has {there!r}"
+            yield Problem("configuration", text, file="config.toml")
+
+
+# Generations
+
+
+def _generation_problems(content: Content) -> Iterator[Problem]:
+    numbers = [number for number, _, _ in content.generations]
+    if numbers != list(range(len(numbers))):
+        text = f"finished generations are {numbers}, not 0 to {len(numbers) - 1} without a gap"
+        yield Problem("generation", text)
+    born = {row.key: row.generation for row in content.rows}
+    for number, volume, seconds in content.generations:
+        keys = content.asked.get(number, ())
+        if [position for position, _ in keys] != list(range(len(keys))) or not keys:
+            text = f"generation {number}: {len(keys)} stored keys are not all that it asked for"
+            yield Problem("generation", text)
+        if not math.isfinite(seconds) or not math.isfinite(volume or 0.0):
+            text = f"generation {number}: hypervolume {volume} in {seconds} seconds is not finite"
+            yield Problem("generation", text)
+        for key in (key for _, key in keys if born.get(key, math.inf) > number):
+            text = f"generation {number} asked for {key}, which is not stored by then"
+            yield Problem("generation", text, key)
+    yield from _order_problems(content)
+
+
+def _order_problems(content: Content) -> Iterator[Problem]:
+    """Whether candidates are numbered and asked for as their generations say."""
+    finished = len(content.generations)
+    old = [row for row in content.rows if row.generation < finished]
+    if [row.number for row in old] != list(range(1, len(old) + 1)):
+        text = f"the {len(old)} candidates of finished generations are not numbered without a gap"
+        yield Problem("generation", text)
+    asked = {number: {key for _, key in keys} for number, keys in content.asked.items()}
+    for row in content.rows:
+        if row.generation > finished:
+            yield _of(row, f"it is of generation {row.generation}, but {finished} is the next one")
+        elif row.generation < finished and row.key not in asked.get(row.generation, ()):
+            yield _of(row, f"generation {row.generation} did not ask for it")
+
+
+# Candidates
+
+
+def _row_problems(row: Row, objectives: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with one candidate, beside its genome."""
+    for name in ("architecture", "workload", "circumstances"):
+        text = getattr(row, name)
+        if text is not None and not isinstance(_decoded(text), dict):
+            yield _of(row, f"its {name} is no JSON object")
+    for name in ("metrics", "violations", "seconds"):
+        wrong = [key for key, value in getattr(row, name).items() if not math.isfinite(value)]
+        if wrong:
+            yield _of(row, f"its {name} are not finite: {', '.join(sorted(wrong))}")
+    if (row.state == "failed") != (row.circumstances is not None):
+        has = "a" if row.state != "failed" else "no"
+        yield _of(row, f"it is {row.state}, and has {has} failure")
+    if (row.state == "infeasible") != bool(row.violations):
+        has = "violates a" if row.violations else "violates no"
+        yield _of(row, f"it is {row.state}, and {has} constraint")
+    if any(value <= 0 for value in row.violations.values()):
+        yield _of(row, "it has a violation that is not positive")
+    missing = [name for name in objectives if name not in row.metrics]
+    if row.state == "ok" and missing:
+        yield _of(row, f"it is ok, and has no {', '.join(missing)}")
+
+
+def _of(row: Row, text: str) -> Problem:
+    return Problem("candidate", f"candidate {row.key}: {text}", row.key)
+
+
+# Genomes and keys
+
+
+def _genome_problems(content: Content) -> Iterator[Problem]:
+    description = _document(content, "space")
+    choices = _choices(description)
+    if choices is None:
+        yield Problem("space", "the description of the search space has no genes with choices")
+        return
+    space, reason = _own_space(description)
+    if reason:
+        yield Problem("space", reason)
+    counts = Counter(row.genome for row in content.rows)
+    for row in content.rows:
+        genome = _decoded(row.genome)
+        if not _fits(genome, choices):
+            yield _of(row, "its genome is not one choice of each gene of the stored space")
+        elif counts[row.genome] > 1:
+            yield _of(row, "another candidate has the same genome")
+        elif space is not None and space.canonical(genome).tolist() != genome:
+            yield _of(row, "its genome is not canonical")
+        elif space is not None and space.key(genome) != row.key:
+            yield _of(row, f"its key is not that of its genome, {space.key(genome)}")
+
+
+def _choices(description: Mapping[str, Any]) -> list[int] | None:
+    """How many choices each gene has."""
+    genes = description.get("genes")
+    if not isinstance(genes, list):
+        return None
+    found = [one.get("choices") if isinstance(one, dict) else None for one in genes]
+    counts = [len(one) for one in found if isinstance(one, list)]
+    return counts if len(counts) == len(found) else None
+
+
+def _fits(genome: Any, choices: Sequence[int]) -> bool:
+    return (
+        isinstance(genome, list)
+        and len(genome) == len(choices)
+        and all(type(gene) is int for gene in genome)
+        and all(0 <= gene < count for gene, count in zip(genome, choices, strict=True))
+    )
+
+
+def _own_space(description: Mapping[str, Any]) -> tuple[SearchSpace | None, str]:
+    """The package's own space that a description is of, or what is wrong with the description.
+
+    Neither for a space of another package, which is never imported to look at a run, and for
+    another version, whose keys only its own code knows.
+    """
+    known = OWN_SPACES.get(str(description.get("name")))
+    if known is None or description.get("version") != known.version:
+        return None, ""
+    try:
+        space = make_space(
+            known.name,
+            description["input_shape"],
+            description["classes"],
+            description["options"],
+        )
+        same = json.loads(json.dumps(space.description())) == description
+    except (ValueError, TypeError, KeyError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return None, f"the description of the search space makes no space: {reason}"
+    if not same:
+        return None, f"the description is not that of the space {known.name!r}"
+    return space, ""
+
+
+# Plug-ins
+
+
+def _plugin_problems(content: Content) -> Iterator[Problem]:
+    documents = _decoded(content.meta.get("plugins", "[]"))
+    if not isinstance(documents, list):
+        yield Problem("plug-in", "what is stored of plug-ins is no list")
+        return
+    for document in documents:
+        try:
+            record = PluginRecord.from_document(document)
+        except RequestError as error:
+            yield Problem("plug-in", str(error))
+            continue
+        if record.file is not None and _sha256(record.file.source) != record.sha256:
+            text = f"the stored source of the plug-in {record.name} does not have its stored hash"
+            yield Problem("plug-in", text)
+
+
+# JSON
+
+_DAMAGED = object()
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _DAMAGED
+
+
+def _document(content: Content, name: str) -> dict[str, Any]:
+    """A JSON object among the meta data; an empty one where there is none."""
+    value = _decoded(content.meta.get(name, "{}"))
+    return value if isinstance(value, dict) else {}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

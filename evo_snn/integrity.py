@@ -1,0 +1,244 @@
+"""Whether a run's folder is whole: database, configuration, weights, and nothing left over.
+
+Checking writes nothing, trains nothing and imports no plug-in; it may be done while a run goes on.
+"""
+
+import hashlib
+import os
+import re
+import sqlite3
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from evo_snn.config import load_config
+from evo_snn.connection import DATABASE, connect_reader
+from evo_snn.content import Content, Problem, config_problems, load_content, problems_of
+from evo_snn.filesystem import lock_holder
+from evo_snn.folder import CONFIG, LOCK, WEIGHTS
+from evo_snn.reader import SHARED_BANK
+from evo_snn.schema import TABLES
+from evo_snn.store import Store
+from genomes.errors import RequestError
+
+_SHOWN = 20  # lines of SQLite's own report
+_FILE_NAME = re.compile(r"[0-9A-Za-z_-]+")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found of a run's folder, and how much was looked at."""
+
+    folder: Path
+    problems: tuple[Problem, ...]
+    candidates: int = 0
+    generations: int = 0
+    weights: int = 0
+
+    def to_document(self) -> dict[str, Any]:
+        """The report as JSON."""
+        return {**asdict(self), "folder": str(self.folder), "ok": not self.problems}
+
+
+def check(folder: str | Path, *, alone: bool = False) -> Report:
+    """Look for everything that can be wrong with a run's folder.
+
+    Damage to a metric's value that leaves it finite cannot be seen; damage to genomes, keys,
+    weights and the structure of the database can. Keys are computed anew where the search space is
+    evo_snn's own.
+
+    Args:
+        folder: The run's folder.
+        alone: True for who holds the run's lock itself; otherwise what nothing refers to is looked
+            for only while nobody writes, since a writer makes files before their rows.
+
+    Raises:
+        RequestError: If there is no run, or another version wrote it.
+    """
+    folder = Path(folder).resolve()
+    try:
+        Store.open(folder).close()
+    except (RequestError, sqlite3.Error, ValueError) as error:
+        return Report(folder, (_unreadable(folder, error),))
+    try:
+        with closing(connect_reader(folder)) as database:
+            broken = tuple(_database_problems(database))
+            content = None if broken else load_content(database)
+            dangling = tuple(_dangling(database))
+    except (RequestError, sqlite3.Error) as error:
+        return Report(folder, (_unreadable(folder, error),))
+    if content is None:
+        return Report(folder, broken)
+    found = [*dangling, *problems_of(content), *_config_file_problems(folder, content)]
+    found += _file_problems(folder, content, alone=alone)
+    sizes = (len(content.rows), len(content.generations), len(content.weights))
+    return Report(folder, tuple(found), *sizes)
+
+
+def _unreadable(folder: Path, error: Exception) -> Problem:
+    """The problem that a database cannot be opened; other reasons are raised."""
+    if isinstance(error, RequestError):
+        another_version = error.field == "format_version" and isinstance(error.value, int)
+        if another_version or not (folder / DATABASE).is_file():
+            raise error
+        reason = error.remedy if error.field == "run folder" else str(error)
+    else:
+        reason = f"{error}."
+    return Problem("database", f"{DATABASE} cannot be read: {reason}", file=DATABASE)
+
+
+# The database
+
+
+def _database_problems(database: sqlite3.Connection) -> Iterator[Problem]:
+    """Damage after which nothing that the database holds can be relied on."""
+    for (line,) in database.execute(f"PRAGMA integrity_check({_SHOWN})"):
+        if line != "ok":
+            text = f"{DATABASE}: {' '.join(str(line).split())}"
+            yield Problem("database", text, file=DATABASE)
+    if _tables(database) != _expected_tables():
+        yield Problem("database", f"{DATABASE} does not have the tables of a run", file=DATABASE)
+
+
+def _dangling(database: sqlite3.Connection) -> Iterator[Problem]:
+    for table, row, parent, _ in database.execute("PRAGMA foreign_key_check"):
+        where = f"row {row} of {table}" if row is not None else f"a row of {table}"
+        text = f"{DATABASE}: {where} refers to a {parent} that is not stored"
+        yield Problem("database", text, file=DATABASE)
+
+
+def _tables(database: sqlite3.Connection) -> set[tuple[str, str]]:
+    query = "SELECT type, sql FROM sqlite_master WHERE sql IS NOT NULL"
+    return set(database.execute(query))
+
+
+def _expected_tables() -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(TABLES)
+        return _tables(database)
+
+
+# Files
+
+
+def _config_file_problems(folder: Path, content: Content) -> list[Problem]:
+    try:
+        config = load_config(folder / CONFIG)
+        document = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return [Problem("configuration", f"{CONFIG}: {error}", file=CONFIG)]
+    environment = document.get("environment", {})
+    if not isinstance(environment, Mapping):
+        return [Problem("configuration", f"{CONFIG}: environment is no table", file=CONFIG)]
+    return list(config_problems(content, config, environment))
+
+
+def _file_problems(folder: Path, content: Content, *, alone: bool) -> list[Problem]:
+    weights = folder / WEIGHTS
+    if not weights.is_dir():
+        there = os.path.lexists(weights)
+        text = f"{WEIGHTS}/ {'is no folder' if there else 'is missing'}"
+        return [Problem("folder", text, file=WEIGHTS, repairable=not there)]
+    found = [
+        problem
+        for key, digest in content.weights.items()
+        if (problem := _weights_problem(folder, key, digest)) is not None
+    ]
+    bank = _bank_name(content)
+    found += _bank_problems(folder, bank)
+    if found and not alone:
+        found = _still_there(folder, found)
+    if alone or lock_holder(folder / LOCK) is None:
+        found += _leftovers(folder, {*map(_weights_name, content.weights), bank})
+    return found
+
+
+def _weights_name(key: str) -> str:
+    return f"{WEIGHTS}/{key}.safetensors"
+
+
+def _weights_problem(folder: Path, key: str, digest: str) -> Problem | None:
+    name = _weights_name(key)
+    if not _FILE_NAME.fullmatch(key):  # such a key may name any file of the machine
+        return Problem("candidate", f"candidate {key!r}: its key is no name of a file", key)
+    fault = _fault(folder / name, digest)
+    if fault is None:
+        return None
+    return Problem("weights", f"weights of candidate {key}: {fault}", key, name, repairable=True)
+
+
+def _fault(path: Path, digest: str) -> str | None:
+    """What is wrong with a file that should have a SHA-256."""
+    if not path.is_file():
+        return f"{path.name} is no file" if path.exists() else f"{path.name} is missing"
+    try:
+        same = _sha256(path) == digest
+    except OSError as error:
+        return f"{path.name} cannot be read: {error.strerror}"
+    return None if same else f"{path.name} does not have its stored SHA-256"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _bank_name(content: Content) -> str | None:
+    """The file of the shared weights, relative to the folder; None if there are none."""
+    generation = content.meta.get(SHARED_BANK, "null")
+    return None if generation == "null" else f"{WEIGHTS}/shared_{generation}.safetensors"
+
+
+def _bank_problems(folder: Path, name: str | None) -> Iterator[Problem]:
+    if name is None:
+        return
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / name
+    if not _FILE_NAME.fullmatch(path.stem) or path.parent != folder / WEIGHTS:
+        yield Problem("database", f"{DATABASE}: the number of the shared bank is none")
+        return
+    fault = "is missing"
+    if path.is_file():
+        try:
+            with safe_open(path, framework="numpy"):
+                return
+        except (SafetensorError, OSError, ValueError) as error:
+            fault = f"is no safetensors file: {error}"
+    text = f"the shared bank: {path.name} {fault}"
+    yield Problem("shared bank", text, file=name, repairable=True)
+
+
+def _still_there(folder: Path, found: list[Problem]) -> list[Problem]:
+    """The problems that the present state of a run that goes on still has."""
+    with closing(connect_reader(folder)) as database:
+        content = load_content(database)
+    wanted = {*map(_weights_name, content.weights), _bank_name(content), None}
+    return [problem for problem in found if problem.file in wanted]
+
+
+def _leftovers(folder: Path, known: set[str | None]) -> list[Problem]:
+    """Files that a killed writer left: temporary ones, and weights that nothing refers to."""
+    temporary = [*folder.glob(".*.tmp"), *(folder / WEIGHTS).glob(".*.tmp")]
+    weights = (folder / WEIGHTS).glob("*.safetensors")
+    return [
+        *(_leftover(folder, path, "is left of a killed write") for path in sorted(temporary)),
+        *(
+            _leftover(folder, path, "is of no candidate")
+            for path in sorted(weights)
+            if path.relative_to(folder).as_posix() not in known
+        ),
+    ]
+
+
+def _leftover(folder: Path, path: Path, why: str) -> Problem:
+    name = path.relative_to(folder).as_posix()
+    is_file = path.is_symlink() or not path.is_dir()
+    return Problem("leftover", f"{name} {why}", file=name, repairable=is_file)
