@@ -167,7 +167,7 @@ BUILT_IN: Mapping[str, Metric] = {metric.name: metric for metric in _BUILT_IN}
 """The package's own metrics; each is measured on every trained candidate."""
 
 
-_RESERVED = frozenset({"key", "genome", "state", "generation", "parents"})
+RESERVED = frozenset({"key", "genome", "state", "generation", "parents"})
 """Columns of a run's tables that are no metrics."""
 
 
@@ -294,8 +294,8 @@ def _at_hand(plugins: Plugins) -> dict[str, Metric]:
                     f"names other than {metric.name!r}",
                     "That metric exists already: give the function another name.",
                 )
-            if metric.name in _RESERVED:
-                allowed = f"names other than {', '.join(sorted(_RESERVED))}"
+            if metric.name in RESERVED:
+                allowed = f"names other than {', '.join(sorted(RESERVED))}"
                 remedy = "A run's tables have such a column: give the function another name."
                 raise RequestError("objectives.plugins", metric.name, allowed, remedy)
             metrics[metric.name] = metric
@@ -318,9 +318,9 @@ def _installed_metric(name: str) -> Metric:
     if not isinstance(metric, Metric):
         reason = "it is no function under @evo_snn.objective(…)"
         raise packages.broken(packages.OBJECTIVES, name, reason)
-    if metric.name != name or name in _RESERVED:
+    if metric.name != name or name in RESERVED:
         reason = f"the function's metric is {metric.name!r}"
-        if name in _RESERVED:
+        if name in RESERVED:
             reason = "a run's tables have such a column"
         raise packages.broken(packages.OBJECTIVES, name, reason)
     return replace(metric, origin=packages.origin(packages.find(packages.OBJECTIVES, name)))
