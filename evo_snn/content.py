@@ -85,6 +85,11 @@ class Content:
         """Key → SHA-256 of the file of weights."""
         return {row.key: row.weights for row in self.rows if row.weights is not None}
 
+    def value(self, name: str) -> Any:
+        """A JSON value of the meta data; None where there is none, or no JSON."""
+        value = _decoded(self.meta.get(name, "null"))
+        return None if value is _DAMAGED else value
+
 
 def load_content(database: sqlite3.Connection) -> Content:
     """Read everything in one transaction, while another process may write."""
@@ -102,14 +107,20 @@ def load_content(database: sqlite3.Connection) -> Content:
         )
         rows = tuple(
             Row(
-                number,
-                *rest,
-                numbers["metric"].get(number, {}),
-                numbers["violation"].get(number, {}),
-                numbers["timing"].get(number, {}),
-                failures.get(number),
+                number=row[0],
+                key=row[1],
+                genome=row[2],
+                generation=row[3],
+                state=row[4],
+                architecture=row[5],
+                workload=row[6],
+                weights=row[7],
+                metrics=numbers["metric"].get(row[0], {}),
+                violations=numbers["violation"].get(row[0], {}),
+                seconds=numbers["timing"].get(row[0], {}),
+                circumstances=failures.get(row[0]),
             )
-            for number, *rest in database.execute(query)
+            for row in database.execute(query)
         )
         asked: dict[int, list[tuple[int, str]]] = {}
         query = "SELECT generation, position, key FROM asked ORDER BY generation, position"
@@ -206,16 +217,18 @@ def _generation_problems(content: Content) -> Iterator[Problem]:
 def _order_problems(content: Content) -> Iterator[Problem]:
     """Whether candidates are numbered and asked for as their generations say."""
     finished = len(content.generations)
-    old = [row for row in content.rows if row.generation < finished]
-    if [row.number for row in old] != list(range(1, len(old) + 1)):
-        text = f"the {len(old)} candidates of finished generations are not numbered without a gap"
-        yield Problem("generation", text)
-    asked = {number: {key for _, key in keys} for number, keys in content.asked.items()}
-    for row in content.rows:
+    asked = {number: {key: k for k, key in keys} for number, keys in content.asked.items()}
+    last = (-1, -1)
+    for row in content.rows:  # in the order of their numbers
+        position = asked.get(row.generation, {}).get(row.key)
         if row.generation > finished:
             yield _of(row, f"it is of generation {row.generation}, but {finished} is the next one")
-        elif row.generation < finished and row.key not in asked.get(row.generation, ()):
+        elif row.generation < finished and position is None:
             yield _of(row, f"generation {row.generation} did not ask for it")
+        elif position is not None:
+            if (row.generation, position) < last:
+                yield _of(row, "its number is not its place in the order of asking")
+            last = (row.generation, position)
 
 
 # Candidates
@@ -321,7 +334,9 @@ def _own_space(description: Mapping[str, Any]) -> tuple[SearchSpace | None, str]
 
 
 def _plugin_problems(content: Content) -> Iterator[Problem]:
-    documents = _decoded(content.meta.get("plugins", "[]"))
+    documents = content.value("plugins")
+    if documents is None:
+        return
     if not isinstance(documents, list):
         yield Problem("plug-in", "what is stored of plug-ins is no list")
         return
@@ -350,7 +365,7 @@ def _decoded(text: str) -> Any:
 
 def _document(content: Content, name: str) -> dict[str, Any]:
     """A JSON object among the meta data; an empty one where there is none."""
-    value = _decoded(content.meta.get(name, "{}"))
+    value = content.value(name)
     return value if isinstance(value, dict) else {}
 
 

@@ -18,14 +18,14 @@ from evo_snn.config import load_config
 from evo_snn.connection import DATABASE, connect_reader
 from evo_snn.content import Content, Problem, config_problems, load_content, problems_of
 from evo_snn.filesystem import lock_holder
-from evo_snn.folder import CONFIG, LOCK, WEIGHTS
-from evo_snn.reader import SHARED_BANK
+from evo_snn.folder import CONFIG, LOCK, WEIGHTS, resolved
+from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256
 from evo_snn.schema import TABLES
 from evo_snn.store import Store
 from genomes.errors import RequestError
 
 _SHOWN = 20  # lines of SQLite's own report
-_FILE_NAME = re.compile(r"[0-9A-Za-z_-]+")
+_FILE_NAME = re.compile(r"[0-9A-Za-z_-]+")  # of weights, without its suffix
 _CHUNK = 1 << 20
 
 
@@ -59,7 +59,7 @@ def check(folder: str | Path, *, alone: bool = False) -> Report:
     Raises:
         RequestError: If there is no run, or another version wrote it.
     """
-    folder = Path(folder).resolve()
+    folder = resolved(folder, "run folder")
     try:
         Store.open(folder).close()
     except (RequestError, sqlite3.Error, ValueError) as error:
@@ -149,7 +149,7 @@ def _file_problems(folder: Path, content: Content, *, alone: bool) -> list[Probl
         if (problem := _weights_problem(folder, key, digest)) is not None
     ]
     bank = _bank_name(content)
-    found += _bank_problems(folder, bank)
+    found += _bank_problems(folder, bank, content.value(SHARED_BANK_SHA256))
     if found and not alone:
         found = _still_there(folder, found)
     if alone or lock_holder(folder / LOCK) is None:
@@ -171,12 +171,12 @@ def _weights_problem(folder: Path, key: str, digest: str) -> Problem | None:
     return Problem("weights", f"weights of candidate {key}: {fault}", key, name, repairable=True)
 
 
-def _fault(path: Path, digest: str) -> str | None:
-    """What is wrong with a file that should have a SHA-256."""
+def _fault(path: Path, digest: str | None) -> str | None:
+    """What is wrong with a file that should be there, and have a SHA-256 where one is stored."""
     if not path.is_file():
         return f"{path.name} is no file" if path.exists() else f"{path.name} is missing"
     try:
-        same = _sha256(path) == digest
+        same = digest is None or _sha256(path) == digest
     except OSError as error:
         return f"{path.name} cannot be read: {error.strerror}"
     return None if same else f"{path.name} does not have its stored SHA-256"
@@ -192,28 +192,24 @@ def _sha256(path: Path) -> str:
 
 def _bank_name(content: Content) -> str | None:
     """The file of the shared weights, relative to the folder; None if there are none."""
-    generation = content.meta.get(SHARED_BANK, "null")
-    return None if generation == "null" else f"{WEIGHTS}/shared_{generation}.safetensors"
+    generation = content.value(SHARED_BANK)
+    return f"{WEIGHTS}/shared_{generation}.safetensors" if isinstance(generation, int) else None
 
 
-def _bank_problems(folder: Path, name: str | None) -> Iterator[Problem]:
+def _bank_problems(folder: Path, name: str | None, digest: str | None) -> Iterator[Problem]:
     if name is None:
         return
     from safetensors import SafetensorError, safe_open
 
     path = folder / name
-    if not _FILE_NAME.fullmatch(path.stem) or path.parent != folder / WEIGHTS:
-        yield Problem("database", f"{DATABASE}: the number of the shared bank is none")
-        return
-    fault = "is missing"
-    if path.is_file():
+    fault = _fault(path, digest)
+    if fault is None:
         try:
             with safe_open(path, framework="numpy"):
                 return
         except (SafetensorError, OSError, ValueError) as error:
-            fault = f"is no safetensors file: {error}"
-    text = f"the shared bank: {path.name} {fault}"
-    yield Problem("shared bank", text, file=name, repairable=True)
+            fault = f"{path.name} is no safetensors file: {error}"
+    yield Problem("shared bank", f"the shared bank: {fault}", file=name, repairable=True)
 
 
 def _still_there(folder: Path, found: list[Problem]) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from evo_snn.sessions import Event, SessionRecord
 from genomes.errors import RequestError, nearest
 
 SHARED_BANK = "shared_bank"  # the name in `meta` of the generation whose bank is kept
+SHARED_BANK_SHA256 = "shared_bank_sha256"  # and of the SHA-256 of its file
+
+_FILE_NAME = re.compile(r"[0-9A-Za-z_-]+")
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,9 @@ class Reader:
         return None if generation is None else self._bank_file(generation)
 
     def _weights_file(self, key: str) -> Path:
+        # A stranger's database may hold any text as a key, and files are deleted by it.
+        if not _FILE_NAME.fullmatch(key):
+            raise RequestError("key", key, "letters, digits, '_' and '-'")
         return self.folder / WEIGHTS / f"{key}.safetensors"
 
     def _bank_file(self, generation: int) -> Path:

@@ -27,7 +27,7 @@ from genomes.errors import RequestError
 
 RunState = Literal["running", "finished", "interrupted", "stopped", "failed"]
 
-_FAILED = "failed: "  # how the outcome of a failed session begins
+_FAILED = "failed"  # how the outcome of a failed session begins
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Status:
         trained: How many of them were trained.
         infeasible: How many violate a constraint.
         failed: How many failed.
-        events: Kind → how many such events were stored, "retry" and "repair" among them.
+        events: Kind → how many such events were stored: "failure" for each attempt at a candidate
+            that failed, also where a later one did not, "environment", "repair".
         front: Designs on the front.
         best: The best value of each objective, in the configuration's order.
         hypervolume: After the last finished generation.
@@ -157,7 +158,7 @@ def run_state(sessions: Sequence[SessionRecord], writer: str | None) -> tuple[Ru
     if outcome is None:
         return "stopped", ""
     if outcome.startswith(_FAILED):
-        return "failed", outcome.removeprefix(_FAILED)
+        return "failed", outcome.removeprefix(_FAILED).removeprefix(": ")
     return ("finished" if outcome == "finished" else "interrupted"), ""
 
 

@@ -6,7 +6,6 @@ each whole before the row that refers to it. One process writes; any number may 
 """
 
 import hashlib
-import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -29,7 +28,7 @@ from evo_snn.connection import (
 )
 from evo_snn.filesystem import WriterLock, remove_leftovers, sync_folder, write_atomically
 from evo_snn.folder import CONFIG, WEIGHTS, refuse_occupied, resolved, take_lock
-from evo_snn.reader import SHARED_BANK, GenerationRecord, Reader
+from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256, GenerationRecord, Reader
 from evo_snn.rows import (
     build,
     check_finite,
@@ -42,8 +41,6 @@ from evo_snn.sessions import Event
 from genomes.errors import RequestError
 
 __all__ = ["CONFIG", "DATABASE", "WEIGHTS", "GenerationRecord", "Store", "StoreWriteError"]
-
-_SAFE_KEY = re.compile(r"[0-9A-Za-z_-]+")
 
 
 class StoreWriteError(OSError):
@@ -214,8 +211,7 @@ class Store(Reader):
             StoreWriteError: If the disk does not take it.
         """
         key = candidate.key
-        if not _SAFE_KEY.fullmatch(key):
-            raise ValueError(f"key: got {key!r}; allowed: letters, digits, '_' and '-'")
+        path = self._weights_file(key)
         check_finite(key, candidate.metrics, candidate.violations, candidate.seconds)
         stored = self._stored_keys([key, *candidate.parents])
         if key in stored:
@@ -226,7 +222,7 @@ class Store(Reader):
         digest = None
         if weights is not None:
             digest = hashlib.sha256(weights).hexdigest()
-            self._write(self._weights_file(key), weights)
+            self._write(path, weights)
         with self._transaction() as database:
             insert_candidate(database, candidate, number=number, weights=digest)
 
@@ -262,6 +258,8 @@ class Store(Reader):
                 )
                 if shared_bank is not None:
                     set_meta_row(database, SHARED_BANK, number)
+                    digest = hashlib.sha256(shared_bank).hexdigest()
+                    set_meta_row(database, SHARED_BANK_SHA256, digest)
                 database.executemany(
                     "INSERT INTO asked VALUES (?, ?, ?)",
                     [(number, position, key) for position, key in enumerate(keys)],

@@ -62,7 +62,7 @@ def _facts(status: "Status") -> Iterator[tuple[str, str]]:
     yield "generations", f"{status.finished}{planned} finished{begun}"
     counts = f"{status.trained} trained, {status.infeasible} infeasible, {status.failed} failed"
     yield "evaluated", f"{status.evaluated}: {counts}"
-    yield "retries", str(status.events.get("retry", 0))
+    yield "failed attempts", str(status.events.get("failure", 0))
     if "repair" in status.events:
         yield "repairs", str(status.events["repair"])
     yield "front", f"{status.front} designs"
@@ -80,7 +80,7 @@ def _state(status: "Status") -> str:
     detail = {
         "running": f": {status.writer}",
         "stopped": ": it was killed, or never began; nobody works on it",
-        "failed": f": {status.reason}",
+        "failed": f": {status.reason}" if status.reason else "",
     }
     return status.state + detail.get(status.state, "")
 

@@ -52,7 +52,7 @@ def run(tmp_path):
         store.record_generation(0, ["aa", "bb"], 0.25, 10.0)
         store.record(candidate("cc", 1, accuracy=0.5, area=3.0, trained=True))
         store.record(candidate("dd", 1, "infeasible", violations={"area_mm2": 1.0}))
-        store.record_event("retry", "its worker died", "dd")
+        store.record_event("failure", "attempt 1: its worker died", "dd")
         store.record_generation(1, ["cc", "dd"], 0.5, 30.0)
         store.record(candidate("ee", 2, "failed", failure="Oops"))
         yield store
@@ -66,7 +66,7 @@ def test_what_a_run_has_done_is_counted(run):
     assert (found.finished, found.generations, found.begun) == (2, 5, 1)
     counts = (found.evaluated, found.trained, found.infeasible, found.failed)
     assert counts == (5, 3, 1, 1)
-    assert found.events == {"retry": 1}
+    assert found.events == {"failure": 1}
     assert found.front == 2
     assert [(one.name, one.value) for one in found.best] == [("accuracy", 0.9), ("area_mm2", 1.0)]
     assert found.hypervolume == 0.5
@@ -121,6 +121,7 @@ def session(outcome=None):
         ([None, "finished"], None, "finished"),
         (["finished", None], None, "stopped"),
         (["finished", "failed: no"], None, "failed"),
+        (["failed"], None, "failed"),
     ],
 )
 def test_who_holds_the_lock_and_how_the_last_session_ended_are_the_state(outcomes, writer, state):
@@ -244,7 +245,7 @@ def test_the_command_says_it_in_lines(command, run):
         f"state running: {here}",
         "generations 2 of 5 finished, and 1 designs of the next",
         "evaluated 5: 3 trained, 1 infeasible, 1 failed",
-        "retries 1",
+        "failed attempts 1",
         "front 2 designs",
         "best accuracy 0.9",
         "best area_mm2 1",
