@@ -13,6 +13,7 @@ from evo_snn.datasets import Dataset, Split, dataset_description, load_dataset
 from evo_snn.datasets.base import Parts, make_dataset
 from evo_snn.datasets.installed import needs_path, parts_fault
 from evo_snn.testing.elsewhere import address_of, elsewhere, expect
+from evo_snn.testing.generators import kept_global_generators, seed_global_generators
 from genomes.errors import RequestError
 
 _FRACTION = 0.2
@@ -41,13 +42,15 @@ def check_dataset(
         expect(dataset_description(loader_or_name), f"{loader_or_name} has no description")
     else:
         expect(loader_or_name.__doc__, "the loader has no docstring; its first line is shown")
-    first = _loaded(loader_or_name, place)
-    _check_parts(first)
-    before = _digest(first)
-    for split in (first.train, first.validation, first.test):
-        split.x.fill(0)  # a loader that gives one array to all would now give this
-    np.random.seed(1)  # noqa: NPY002 - a loader must not depend on it
-    second = _loaded(loader_or_name, place)
+    with kept_global_generators():
+        seed_global_generators(0)
+        first = _loaded(loader_or_name, place)
+        _check_parts(first)
+        before = _digest(first)
+        for split in (first.train, first.validation, first.test):
+            split.x.fill(0)  # a loader that gives one array to all would now give this
+        seed_global_generators(1)
+        second = _loaded(loader_or_name, place)
     expect(_digest(second) == before, "it loads something else the second time")
     _check_validation(loader_or_name, place, second)
     there = elsewhere(dataset_fingerprint, subject, path=place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from evo_snn.seeds import derived_seed
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors
 from evo_snn.testing.elsewhere import address_of, elsewhere, expect
+from evo_snn.testing.generators import kept_global_generators, seed_global_generators
 from evo_snn.training import Samples
 from genomes.spaces import make_space
 from hardware import DEFAULT_CHIP, estimate
@@ -71,12 +71,12 @@ def check_objective(
         "candidates": candidates,
     }
     name = f"objective {metric.name!r}"
-    with _one_torch_thread():
+    with _one_torch_thread(), kept_global_generators():
         views = _views(metric, **settings)
-        first = _values(metric, views)
         state = _process_state()
+        first = _values(metric, views)
         for seed, said in ((1, "twice"), (2, "after other random draws, in another order")):
-            _set_global_generators(seed)
+            seed_global_generators(seed)
             again = _values(metric, views[::-1])[::-1]
             _expect_equal(name, said, first, again)
         expect(_process_state() == state, f"{name} changes the settings of its process: {state}")
@@ -137,7 +137,9 @@ def objective_values(function: Function, **settings: Any) -> list[str]:
     """The exact values of an objective on the invented candidates, as text."""
     metric: Metric = function.metric  # type: ignore[attr-defined]
     with _one_torch_thread():
-        return [value.hex() for value in _values(metric, _views(metric, **settings))]
+        # The last first: a function that remembers what it saw before gives itself away.
+        values = _values(metric, _views(metric, **settings)[::-1])
+        return [value.hex() for value in reversed(values)]
 
 
 def _check_metric(metric: Metric) -> None:
@@ -226,22 +228,12 @@ def _process_state() -> tuple[Any, ...]:
     )
 
 
-def _set_global_generators(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - an objective must not depend on it
-    torch.manual_seed(seed)
-
-
 @contextmanager
 def _one_torch_thread() -> Iterator[None]:
-    """As in a worker: one and two threads give different bits. All is put back at the end."""
-    threads, own = torch.get_num_threads(), random.getstate()
-    numpys, torchs = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - to put it back
+    """As in a worker: one and two threads give different bits."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        random.setstate(own)
-        np.random.set_state(numpys)  # noqa: NPY002
-        torch.set_rng_state(torchs)
