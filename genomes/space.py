@@ -25,6 +25,8 @@ from genomes.genes import Choice, Gene
 
 Genome = NDArray[np.int64]
 
+_FEWEST_CLASSES = 2
+
 IDLE_ROUNDS = 50
 """Rounds without a new genome after which sampling takes a space for exhausted."""
 
@@ -33,6 +35,9 @@ class SearchSpace(ABC):
     """The ordered genes of a space, for one shape of input and one number of classes.
 
     A subclass names itself, makes its genes, says which genes are active, and decodes.
+
+    Raises:
+        RequestError: a size of the input is below 1, or there are fewer than two classes.
 
     Attributes:
         name: the name under which a configuration asks for the space.
@@ -51,6 +56,12 @@ class SearchSpace(ABC):
         self.input_shape = tuple(int(n) for n in input_shape)
         self.classes = int(classes)
         self.options = options
+        if min(self.input_shape, default=0) < 1:
+            raise RequestError(
+                "data", f"samples of shape {self.input_shape}", "sizes of at least 1"
+            )
+        if self.classes < _FEWEST_CLASSES:
+            raise RequestError("data", f"classes: {self.classes}", "two classes or more")
 
     @cached_property
     @abstractmethod
@@ -93,7 +104,10 @@ class SearchSpace(ABC):
         Raises:
             RequestError: wrong length, not integers, or a value without a choice.
         """
-        array = np.asarray(genome)
+        try:
+            array = np.asarray(genome)
+        except (ValueError, TypeError, OverflowError):  # lists of several lengths, for one
+            raise RequestError("genome", genome, "one integer a gene") from None
         if array.shape != self.choices.shape:
             raise RequestError(
                 "genome",

@@ -1,7 +1,5 @@
 """Signals, images or volumes in a file: ``x_train``, ``y_train``, ``x_test``, ``y_test``."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evo_snn.datasets.base import Split
-from genomes.errors import RequestError
+from evo_snn.limits import memory_share
+from genomes.errors import RequestError, shortened
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _AXES = "axes"
@@ -17,6 +16,9 @@ _SPATIAL = ("L", "HW", "DHW")
 _MAGIC = b"PK"  # how a zip archive begins
 _MOST_CHANNELS = 4  # an axis this short is one of channels: grey, two polarities, RGB, RGBA
 _WHITE = 255  # of 8-bit images
+_BYTES_OF_A_VALUE = 12  # while it is scaled: a float64, then a float32
+_LONGEST_REASON = 200
+_DOUBLE = 8  # bytes of a float64
 _CLASSES = 2  # the fewest that can be told apart
 
 
@@ -70,9 +72,9 @@ def load_npz(path: Path) -> tuple[Split, Split, tuple[int, ...]]:
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
-        raise RequestError("data.path", str(path), "an .npz file that exists")
     try:
+        if not path.is_file():
+            raise RequestError("data.path", str(path), "an .npz file that exists")
         with path.open("rb") as handle:
             if handle.read(len(_MAGIC)) != _MAGIC:
                 remedy = "It is no .npz file, whatever its name is."
@@ -84,16 +86,36 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
                 found = ", ".join(sorted(archive)) or "no arrays"
                 needed = ", ".join(_ARRAYS)
                 raise RequestError("data.path", str(path), f"a file with {needed}", f"Has {found}.")
-            return {name: archive[name] for name in (*_ARRAYS, _AXES) if name in archive}
+            _check_fits(path, sum(member.file_size for member in archive.zip.infolist()))
+            arrays = {name: archive[name] for name in (*_ARRAYS, _AXES) if name in archive}
     except RequestError:
         raise
-    except ValueError as error:
+    except MemoryError as error:
+        raise _too_large(path, str(error)) from None
+    except Exception as error:  # noqa: BLE001 - zipfile and numpy raise anything on a broken file
         if "pickle" in str(error):
             remedy = "Save arrays of numbers; pickled objects are never loaded."
             raise RequestError("data.path", str(path), "arrays of numbers", remedy) from None
-        raise RequestError("data.path", str(path), "an .npz file", f"{error}.") from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, AttributeError):
-        raise RequestError("data.path", str(path), "a whole .npz file of numpy.savez") from None
+        reason = f"{shortened(str(error), _LONGEST_REASON)}." if str(error) else ""
+        allowed = "a whole .npz file of numpy.savez"
+        raise RequestError("data.path", str(path), allowed, reason) from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # a member that begins like no array
+            raise RequestError("data.path", str(path), f"an array of numpy.savez as {name}")
+    values = sum(array.size for array in arrays.values())
+    _check_fits(path, values * _BYTES_OF_A_VALUE)
+    return arrays
+
+
+def _check_fits(path: Path, wanted: int) -> None:
+    """Refuse what would take all memory before the first array is made."""
+    free = memory_share(1)
+    if free is not None and wanted > free:
+        raise _too_large(path, f"It takes {wanted / 1e9:.3g} GB, and {free / 1e9:.3g} are free")
+
+
+def _too_large(path: Path, reason: str) -> RequestError:
+    return RequestError("data.path", str(path), "arrays that fit into memory", f"{reason}.")
 
 
 def _stated_axes(axes: NDArray[Any]) -> str:
@@ -115,9 +137,12 @@ def _check_inputs(name: str, x: NDArray[Any], axes: str | None) -> None:
         raise RequestError(name, f"shape {x.shape}", shapes)
     if x.dtype.kind not in "buif":
         raise RequestError(name, f"dtype {x.dtype}", "real numbers")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        bad = int(np.count_nonzero(~np.isfinite(x)))
-        raise RequestError(name, f"{bad} values that are NaN or infinite", "finite numbers")
+    if x.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what only long doubles hold is infinite
+            finite = np.isfinite(x if x.dtype.itemsize <= _DOUBLE else x.astype(np.float64))
+        if not finite.all():
+            bad = int(np.count_nonzero(~finite))
+            raise RequestError(name, f"{bad} values that are NaN or infinite", "finite numbers")
 
 
 def _checked_labels(part: str, x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,46 @@ def test_files_that_are_no_npz_are_refused(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(RequestError, match="data.path"):
         load_dataset("npz", tmp_path / "one.npy")
+
+
+def test_a_member_that_is_no_array_is_named(tmp_path):
+    path, _ = save(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("axes.npy", "NCHW")
+    with pytest.raises(RequestError, match="an array of numpy.savez as axes"):
+        load_dataset("npz", path)
+
+
+@pytest.mark.parametrize(
+    "header", ["{'descr': '|u1', 'fortran_order': False, 'shape': (10**15,), }", "{" * 80]
+)
+def test_a_header_that_claims_too_much_or_makes_no_sense_is_refused(tmp_path, header):
+    path, arrays = save(tmp_path)
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "x_train"})
+    with zipfile.ZipFile(path, "a") as archive:
+        content = header.replace("10**15", str(10**15)).encode()
+        archive.writestr("x_train.npy", b"\x93NUMPY\x01\x00" + bytes([len(content), 0]) + content)
+    with pytest.raises(RequestError, match="data.path: .*(fit into memory|a whole .npz file)"):
+        load_dataset("npz", path)
+
+
+@pytest.mark.parametrize("free", [1_000, 30_000])
+def test_what_would_take_all_memory_is_refused_before_it_does(tmp_path, monkeypatch, free):
+    path, _ = save(tmp_path)  # 2.8 kB to read, 12 bytes a value to scale
+    monkeypatch.setattr("evo_snn.datasets.npz.memory_share", lambda _processes: free)
+    with pytest.raises(RequestError, match=r"fit into memory. It takes .* GB, and .* are free"):
+        load_dataset("npz", path)
+
+
+def test_what_only_long_doubles_hold_is_not_finite(tmp_path):
+    x = np.full((20, 5, 6, 3), np.finfo(np.longdouble).max)
+    with pytest.raises(RequestError, match="x_train: got '1800 values that are NaN or infinite'"):
+        load_dataset("npz", save(tmp_path, x_train=x)[0])
+
+
+def test_a_path_that_no_system_has_is_refused(tmp_path):
+    with pytest.raises(RequestError, match="data.path: got .*File name too long"):
+        load_dataset("npz", tmp_path / ("x" * 5000))
 
 
 def test_one_example_a_class_leaves_nothing_to_validate_on(tmp_path):

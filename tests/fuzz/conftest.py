@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from evo_snn.commands import main
+from genomes.errors import RequestError
 
 ROOT = Path(__file__).parents[2]
 
@@ -240,6 +241,17 @@ def tries(request, record_property):
 def command():
     """Run a command line; see `run_command`."""
     return run_command
+
+
+@pytest.fixture(scope="session")
+def one_line():
+    """Check that an error is one short line that a terminal can show."""
+
+    def check(error: RequestError) -> None:
+        assert str(error).isprintable()
+        assert len(str(error)) < 2000
+
+    return check
 
 
 @pytest.fixture(scope="session")

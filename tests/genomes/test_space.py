@@ -266,3 +266,17 @@ def test_wrong_options_are_named(options, message):
 def test_samples_need_one_to_three_spatial_sizes(input_shape):
     with pytest.raises(RequestError, match="1 to 3 spatial sizes"):
         make_space("plain", input_shape, 10)
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "classes"), [((1, 0), 10), ((0, 8), 10), ((1, -8), 10), ((1, 8), 1)]
+)
+def test_nothing_to_see_or_to_tell_apart_is_refused(input_shape, classes):
+    with pytest.raises(RequestError, match=r"data: got .*; allowed: (sizes|two classes)"):
+        make_space("plain", input_shape, classes)
+
+
+def test_lists_of_several_lengths_are_no_genome():
+    space = make_space("plain", (1, 8), 10)
+    with pytest.raises(RequestError, match="genome: got .*; allowed: one integer a gene"):
+        space.decode([[1], 0, 0])
