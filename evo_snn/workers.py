@@ -11,6 +11,7 @@ ahead, and does not tell which tasks a dead worker had.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor
@@ -29,6 +30,7 @@ from evo_snn.interrupts import Interrupts
 from evo_snn.limits import ended_after, memory_share, prepare_process
 
 _GIGABYTE = 10**9
+_EXIT_CODES = re.compile(r"(?<=exit codes of the workers are )\{.*?\}")
 
 
 class WorkersDiedError(RuntimeError):
@@ -141,7 +143,11 @@ class Workers:
             kind = "timed out"
             text = f"longer than workers.timeout_seconds = {self._section.timeout_seconds:g}"
         else:
-            kind, text = "worker died", " ".join(str(error).split())
+            codes = _EXIT_CODES.search(str(error))
+            kind = "worker died"
+            text = (
+                f"its process, or another at work beside it, ended: {codes[0] if codes else error}"
+            )
         failure = "\n".join(part for part in (f"{kind}: {text}", diary.strip()) if part)
         return Outcome(task.key, failure=failure, failures=(Failure(kind, text),))
 

@@ -193,8 +193,6 @@ def test_another_environment_is_said_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = search(tmp_path / "run", search__generations=1)
-    present = {**open_run(run.folder).config.model_dump(), "torch": "0.0"}
-    del present
     with Store.open(run.folder) as store:
         environment = {**store.meta("environment"), "torch": "9.9", "cpu_capability": "Z80"}
     monkeypatch.setattr("evo_snn.search.current_environment", lambda: environment)

@@ -1,0 +1,217 @@
+"""Workers that fail, die, hang or take all memory: the search goes on, and says what happened."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evo_snn.run import Run
+from evo_snn.search import resume
+from evo_snn.store import Store
+from tests.evo_snn.searches import assert_equal_runs, search
+
+ROOT = Path(__file__).parents[2]
+LOKY = {"workers__backend": "loky", "workers__jobs": 2}
+COSTS = ("area_mm2", "energy_uj")
+
+
+def plugin(folder: Path, body: str) -> str:
+    """A file with the objective ``odd``, which misbehaves for candidates with an even key.
+
+    ``first`` is true once for each candidate, whatever process asks.
+    """
+    path = folder / "odd.py"
+    path.write_text(
+        textwrap.dedent("""
+            import os, signal, time
+            from pathlib import Path
+            import numpy as np
+            import evo_snn
+
+            HERE = Path(__file__).parent
+
+            @evo_snn.objective(maximise=False, unit="one")
+            def odd(candidate):
+                mark = HERE / f"{candidate.key}.{candidate.metrics['tiles']}"
+                first = not mark.exists()
+                mark.touch()
+                chosen = int(candidate.key, 16) % 2 == 0
+        """)
+        + textwrap.indent(textwrap.dedent(body), "    ")
+        + "\n    return 1.0\n"
+    )
+    return str(path)
+
+
+def faulty(tmp_path: Path, body: str, **settings: Any) -> Run:
+    """A search with an objective that misbehaves."""
+    return search(
+        tmp_path / "run",
+        objectives__names=["accuracy", *COSTS, "odd"],
+        objectives__plugins=[plugin(tmp_path, body)],
+        **{**LOKY, "search__generations": 2, **settings},
+    )
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The search with the objective, when nothing happens."""
+    return faulty(tmp_path_factory.mktemp("calm"), "pass", workers__backend="sequential")
+
+
+def outcomes(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Candidates that were to fail, and the others."""
+    with Store.open(run.folder) as store:
+        found = {one.key: one for one in store.candidates()}
+    chosen = {key: one for key, one in found.items() if int(key, 16) % 2 == 0}
+    assert 0 < len(chosen) < len(found)
+    return chosen, {key: one for key, one in found.items() if key not in chosen}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("if chosen: raise KeyError('gone')", "KeyError: 'gone'"),
+        ("if chosen: raise SystemExit(3)", "SystemExit: 3"),
+        ("if chosen: raise type('Odd', (BaseException,), {})()", "Odd:"),
+        ("if chosen: return float('nan')", "returned nan; allowed: a finite number"),
+        ("if chosen: return float('inf')", "returned inf; allowed: a finite number"),
+        ("if chosen: return 'much'", "returned 'much'; allowed: a finite number"),
+        ("if chosen: return '1.0'", "returned '1.0'; allowed: a finite number"),
+        ("if chosen: return None", "returned None; allowed: a finite number"),
+        ("if chosen: return np.ones(3)", "returned array([1., 1., 1.]); allowed: a finite"),
+        ("if chosen: return 10 ** 400", "allowed: a finite number"),
+    ],
+)
+def test_what_raises_twice_is_failed_and_the_search_goes_on(
+    tmp_path: Path, body: str, text: str
+) -> None:
+    run = faulty(tmp_path, body, workers__backend="sequential")
+    bad, good = outcomes(run)
+    assert {one.state for one in good.values()} == {"ok"}
+    for candidate in bad.values():
+        assert candidate.state == "failed"
+        assert "odd.py" in candidate.failure or "evaluation.py" in candidate.failure
+        attempts = candidate.circumstances["attempts"]
+        assert [one["kind"] for one in attempts] == ["raised", "raised"]
+        assert all(text in one["text"] for one in attempts)
+    assert not set(bad) & set(run.front()["key"])
+    with Store.open(run.folder) as store:
+        failures = [event.key for event in store.events() if event.kind == "failure"]
+        assert all(failures.count(key) == 2 for key in bad)
+
+
+FAULTS = {
+    # what a candidate does: (kind, part of the line)
+    "os.kill(os.getpid(), signal.SIGKILL)": ("worker died", "SIGKILL"),
+    "os.abort()": ("worker died", "SIGABRT"),
+    "[bytearray(10 ** 8) for _ in range(10 ** 6)]": ("out of memory", "MemoryError"),
+    "time.sleep(10 ** 6)": ("timed out", "longer than workers.timeout_seconds = 10"),
+}
+
+
+def test_what_kills_its_worker_hangs_or_takes_all_memory_is_failed(
+    calm: Run, tmp_path: Path
+) -> None:
+    founders = calm.candidates().query("generation == 0")["key"].tolist()
+    faults = dict(zip(founders[1:], FAULTS, strict=False))
+    assert len(faults) == len(FAULTS)
+    branches = "\n".join(f"if candidate.key == {key!r}: {fault}" for key, fault in faults.items())
+    run = faulty(
+        tmp_path,
+        branches,
+        search__generations=1,
+        workers__timeout_seconds=10.0,  # far more than an evaluation takes
+        workers__memory_gb=4.0,
+    )
+    with Store.open(run.folder) as store:
+        found = {one.key: one for one in store.candidates()}
+    assert list(found) == founders
+    for key, candidate in found.items():
+        if key not in faults:
+            assert candidate.state == "ok"
+            assert candidate.metrics == calm.candidate(key).metrics
+            continue
+        kind, text = FAULTS[faults[key]]
+        attempts = candidate.circumstances["attempts"]
+        assert candidate.state == "failed"
+        assert len(attempts) == 2
+        assert attempts[1]["kind"] == kind  # alone, so nobody else can be meant
+        assert text in attempts[1]["text"]
+        if "SIGKILL" not in text:  # which leaves no time to say anything
+            assert "odd.py" in candidate.failure
+
+
+@pytest.mark.parametrize(
+    ("body", "backend"),
+    [
+        ("if chosen and first: os.kill(os.getpid(), signal.SIGKILL)", "loky"),
+        ("if chosen and first: raise OSError('away for a moment')", "sequential"),
+    ],
+)
+def test_what_fails_once_is_as_if_it_had_not(
+    calm: Run, tmp_path: Path, body: str, backend: str
+) -> None:
+    run = faulty(tmp_path, body, workers__backend=backend)
+    assert_equal_runs(run, calm)
+    with Store.open(run.folder) as store:
+        assert {event.key for event in store.events()} >= set(outcomes(run)[0])
+
+
+def test_threads_bear_what_raises(tmp_path: Path) -> None:
+    run = faulty(tmp_path, "if chosen: raise KeyError('gone')", workers__backend="threading")
+    bad, good = outcomes(run)
+    assert {one.state for one in bad.values()} == {"failed"}
+    assert {one.state for one in good.values()} == {"ok"}
+
+
+def test_one_process_is_a_process_of_its_own(tmp_path: Path) -> None:
+    run = faulty(tmp_path, f"if chosen and os.getpid() == {os.getpid()}: os._exit(9)",
+                 workers__jobs=1)  # fmt: skip
+    assert set(run.candidates()["state"]) == {"ok"}
+
+
+DRIVER = """
+import sys
+from tests.evo_snn.searches import search
+search(sys.argv[1], workers__backend="loky", workers__jobs=2, search__generations=500)
+"""
+
+
+def children(process: int) -> set[int]:
+    path = Path(f"/proc/{process}/task/{process}/children")
+    return {int(each) for each in path.read_text().split()}
+
+
+def is_alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_no_worker_outlives_a_killed_driver(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", DRIVER, str(folder)]
+    driver = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not (folder / "run.sqlite").exists() or Run(folder).candidates().empty:
+        assert driver.poll() is None
+        time.sleep(0.05)
+    workers = children(driver.pid)
+    assert workers
+    driver.kill()
+    driver.wait()
+    deadline = time.monotonic() + 60
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(is_alive, workers))
+    short = {"workers.backend": "sequential"}
+    run = resume(folder, generations=len(Run(folder).generations()) + 1, overrides=short)
+    assert run.candidates()["key"].is_unique
