@@ -7,8 +7,7 @@ Looking for names imports nothing; only what is asked for is loaded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint, distributions, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -115,25 +114,9 @@ def places(module: str) -> list[Path]:
 def _offers(group: str) -> dict[str, list[EntryPoint]]:
     """Name → what different packages offer under it, in the order of packages."""
     found: dict[str, list[EntryPoint]] = {}
-    for one in sorted(_entry_points(group), key=origin):
+    for one in sorted(entry_points(group=group), key=origin):
         found.setdefault(one.name, []).append(one)
     return found
-
-
-def _entry_points(group: str) -> list[EntryPoint]:
-    try:
-        return list(entry_points(group=group))
-    except Exception:  # noqa: BLE001 - one package's metadata is malformed: look at each alone
-        return list(_readable_entry_points(group))
-
-
-def _readable_entry_points(group: str) -> Iterator[EntryPoint]:
-    for distribution in distributions():
-        try:
-            yield from distribution.entry_points.select(group=group)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong there, others are usable
-            name = distribution.metadata["Name"]
-            LOGGER.warning("warning: the entry points of %s cannot be read: %s", name, error)
 
 
 def _line(text: str) -> str:

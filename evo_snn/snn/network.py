@@ -69,7 +69,7 @@ class Network(nn.Module):
 
     def _fire(self, layer: Layer, values: Tensor, unit: Tensor, batch: int) -> Tensor:
         """Spikes (T x batch, *neuron_shape) of a layer's membrane input."""
-        if layer.pool_kind == "average" and max(layer.pool) > 1:
+        if layer.pool_kind == "average" and max(layer.pool, default=1) > 1:
             values = _AVERAGE[len(layer.pool)](values, layer.pool)
         neuron = self.neurons[slot(layer.name)]
         current = values.unflatten(0, (-1, batch))
@@ -131,7 +131,7 @@ def slot(name: str) -> str:
 def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor]) -> Tensor:
     """The map that later layers read: spikes, OR-pooled, with the skip links merged."""
     stored = spikes
-    if layer.pool_kind == "max" and max(layer.pool) > 1:
+    if layer.pool_kind == "max" and max(layer.pool, default=1) > 1:
         stored = _MAXIMUM[len(layer.pool)](spikes, layer.pool)
     for skip in layer.skips:
         merge = torch.add if layer.skip_kind == "add" else torch.maximum
