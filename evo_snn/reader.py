@@ -129,11 +129,19 @@ class Reader:
         return sessions.load(self._database)
 
     def damaged_weights(self) -> dict[str, str]:
-        """Key → what is wrong with its file of weights: missing, or not what was stored."""
+        """Key → what is wrong with its file of weights: missing, or not what was stored.
+
+        The shared bank is among them under its own name.
+        """
         damaged = {}
-        for key, digest in self.weights_digests().items():
+        digests = self.weights_digests()
+        files = {key: (self._weights_file(key), digests[key]) for key in digests}
+        bank, digest = self.shared_bank_path(), self.meta(SHARED_BANK_SHA256)
+        if bank is not None and digest is not None:
+            files["the shared bank"] = bank, digest
+        for key, (path, digest) in files.items():
             try:
-                content = self._weights_file(key).read_bytes()
+                content = path.read_bytes()
             except OSError as error:
                 damaged[key] = error.strerror or str(error)
             else:

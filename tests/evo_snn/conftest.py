@@ -1,5 +1,7 @@
 """A run that no search made: real designs of the plain space with invented accuracies."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -39,8 +41,15 @@ def design(space, genome, number):
 
 
 @pytest.fixture
-def finished_run(tmp_path):
+def finished_run(tmp_path, pristine_run):
     """Eleven candidates in three generations: nine designs, one infeasible, one failed."""
+    shutil.copytree(pristine_run, tmp_path / "run")
+    return Run(tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def pristine_run(tmp_path_factory):
+    """The folder that each test gets its own copy of; writing it anew would take longer."""
     space = make_space("plain", (1, 8, 8), 10, {})
     genomes = space.sample(11, np.random.default_rng(0))
     found = [design(space, genome, number) for number, genome in enumerate(genomes)]
@@ -62,7 +71,7 @@ def finished_run(tmp_path):
             "objectives": {"names": [each.name for each in OBJECTIVES]},
         }
     )
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("pristine") / "run"
     with Store.create(
         folder,
         config_toml=to_toml(config),
@@ -77,4 +86,4 @@ def finished_run(tmp_path):
             keys = [each.key for each in found if each.generation == number]
             store.record_generation(number, [found[0].key, *keys], 0.1 * number, 1.0 + number)
         store.set_meta(HYPERVOLUME_BOX, {"accuracy": [1.0, 0.0], "area_mm2": [0.1, 10.0]})
-    return Run(folder)
+    return folder
