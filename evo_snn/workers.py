@@ -145,9 +145,8 @@ class Workers:
         else:
             codes = _EXIT_CODES.search(str(error))
             kind = "worker died"
-            text = (
-                f"its process, or another at work beside it, ended: {codes[0] if codes else error}"
-            )
+            ends = codes[0] if codes else str(error)
+            text = f"its process, or another at work beside it, ended: {ends}"
         failure = "\n".join(part for part in (f"{kind}: {text}", diary.strip()) if part)
         return Outcome(task.key, failure=failure, failures=(Failure(kind, text),))
 
