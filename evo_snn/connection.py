@@ -10,6 +10,9 @@ from genomes.errors import RequestError
 
 DATABASE = "run.sqlite"
 
+# What reading a damaged file raises: Python cannot even decode some of SQLite's messages about it.
+READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
 _BUSY_SECONDS = 30.0  # how long a reader waits for a writer where they exclude each other
 
 
@@ -37,7 +40,7 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
         # network file systems do not have.
         database.execute(f"PRAGMA journal_mode = {'WAL' if is_local(folder) else 'DELETE'}")
         database.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
+    except READING_ERRORS as error:
         database.close()
         raise unreadable(folder, error) from error
     return database
@@ -52,7 +55,7 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
     database = connect(folder / DATABASE, "ro")
     try:
         _look_or_take_back(folder, database)
-    except sqlite3.Error as error:
+    except READING_ERRORS as error:
         database.close()
         if not _is_at_rest(folder):
             raise unreadable(folder, error) from error
@@ -85,7 +88,7 @@ def _is_at_rest(folder: Path) -> bool:
     return not os.access(folder, os.W_OK) and not (log.exists() and log.stat().st_size)
 
 
-def unreadable(folder: Path, error: sqlite3.Error) -> RequestError:
+def unreadable(folder: Path, error: Exception) -> RequestError:
     """The error for a database that SQLite refuses."""
     remedy = f"SQLite says: {error}."
     if not os.access(folder, os.W_OK):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evo_snn.config import load_config
-from evo_snn.connection import DATABASE, connect_reader
+from evo_snn.connection import DATABASE, READING_ERRORS, connect_reader
 from evo_snn.content import Content, Problem, config_problems, load_content, problems_of
 from evo_snn.filesystem import lock_holder
 from evo_snn.folder import CONFIG, LOCK, WEIGHTS, resolved
@@ -62,14 +62,14 @@ def check(folder: str | Path, *, alone: bool = False) -> Report:
     folder = resolved(folder, "run folder")
     try:
         Store.open(folder).close()
-    except (RequestError, sqlite3.Error, ValueError) as error:
+    except RequestError as error:
         return Report(folder, (_unreadable(folder, error),))
     try:
         with closing(connect_reader(folder)) as database:
-            broken = tuple(_database_problems(database))
+            broken = tuple(_database_problems(folder, database))
             content = None if broken else load_content(database)
             dangling = tuple(_dangling(database))
-    except (RequestError, sqlite3.Error) as error:
+    except (RequestError, *READING_ERRORS) as error:
         return Report(folder, (_unreadable(folder, error),))
     if content is None:
         return Report(folder, broken)
@@ -94,14 +94,27 @@ def _unreadable(folder: Path, error: Exception) -> Problem:
 # The database
 
 
-def _database_problems(database: sqlite3.Connection) -> Iterator[Problem]:
+def _database_problems(folder: Path, database: sqlite3.Connection) -> Iterator[Problem]:
     """Damage after which nothing that the database holds can be relied on."""
+    missing = _missing_bytes(folder, database)
+    if missing > 0:
+        yield Problem("database", f"{DATABASE} ends {missing} bytes too early", file=DATABASE)
     for (line,) in database.execute(f"PRAGMA integrity_check({_SHOWN})"):
         if line != "ok":
             text = f"{DATABASE}: {' '.join(str(line).split())}"
             yield Problem("database", text, file=DATABASE)
     if _tables(database) != _expected_tables():
         yield Problem("database", f"{DATABASE} does not have the tables of a run", file=DATABASE)
+
+
+def _missing_bytes(folder: Path, database: sqlite3.Connection) -> int:
+    """How much shorter the file is than it says; SQLite fills the end of a last page with zeros."""
+    if list(folder.glob(f"{DATABASE}-*")) or lock_holder(folder / LOCK) is not None:
+        return 0  # a log or a journal may hold what the file does not
+    (pages,), (size,) = (
+        database.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+    )
+    return int(pages * size) - (folder / DATABASE).stat().st_size
 
 
 def _dangling(database: sqlite3.Connection) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from evo_snn import sessions
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.connection import (
     DATABASE,
+    READING_ERRORS,
     connect,
     connect_reader,
     connect_writer,
@@ -162,9 +163,11 @@ class Store(Reader):
             store._check_format()
             if not read_only:
                 store.tidy()
-        except BaseException:
+        except BaseException as error:
             if lock is not None:
                 lock.release()
+            if isinstance(error, READING_ERRORS):
+                raise unreadable(folder, error) from error
             raise
         return store
 
@@ -336,7 +339,7 @@ class Store(Reader):
     def _check_format(self) -> None:
         try:
             version = self.meta("format_version")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError) as error:  # damaged pages, or no JSON
             self._database.close()
             raise unreadable(self.folder, error) from error
         if version != FORMAT_VERSION:

@@ -136,10 +136,12 @@ with Store.create({str(tmp_path / "run")!r}, environment={{}}, space={{}}, const
     store.record(Candidate("aa", (0,), (), 0, "ok", {{"accuracy": 0.5}}))
 """
     assert python(make).returncode == 0
-    for arguments in (["front"], ["candidates"], ["show", "aa"]):
+    for arguments in (["front"], ["candidates"], ["show", "aa"], ["status"]):
         line = [arguments[0], str(tmp_path / "run"), *arguments[1:]]
         code = f"from evo_snn.commands import main; main({line!r})"
         assert loaded_by(code) <= {"pandas"}
+    code = f"from evo_snn.integrity import check; check({str(tmp_path / 'run')!r})"
+    assert loaded_by(code) == set()
 
 
 def test_estimating_loads_nothing_heavy(tmp_path):
