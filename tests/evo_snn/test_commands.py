@@ -11,7 +11,6 @@ import evo_snn
 from evo_snn.commands import main
 from evo_snn.store import Store
 from genomes.errors import RequestError
-from hardware import Cost
 
 ROOT = Path(__file__).parents[2]
 
@@ -339,7 +338,7 @@ def test_init_writes_the_examples_once(command, tmp_path):
 
     assert status == 0
     names = {path.name for path in folder.iterdir()}
-    assert names >= {"digits.toml", "cifar10.toml", "evolve_digits.py", "my_objectives.py"}
+    assert names >= {"digits.toml", "cifar10.toml", "evolve_digits.py", "custom_objective.py"}
     for name in names:
         assert str(folder / name) in out
         assert (folder / name).read_bytes() == (ROOT / "runs" / name).read_bytes()
@@ -373,25 +372,30 @@ def test_what_can_be_named_is_listed_and_each_described(command, kind):
 
 
 def test_objectives_of_a_plugin_are_listed_beside_the_packages_own(command):
-    plugin = ROOT / "runs" / "my_objectives.py"
+    plugin = ROOT / "runs" / "custom_objective.py"
 
-    status, out, _ = command("objectives", "hottest_layer_uj", "--plugin", plugin, "--json")
+    status, out, _ = command("objectives", "accuracy_with_variation", "--plugin", plugin, "--json")
 
     assert status == 0
-    assert json.loads(out)[0]["unit"] == "µJ"
-    assert command("objectives", "hottest_layer_uj")[0] == 2
+    (entry,) = json.loads(out)
+    assert (entry["maximise"], entry["needs"]) == (True, "network")
+    assert entry["origin"] == str(plugin)
+    names = [
+        each["name"] for each in json.loads(command("objectives", "--plugin", plugin, "--json")[1])
+    ]
+    assert {"accuracy", "accuracy_with_variation"} <= set(names)
+    assert command("objectives", "accuracy_with_variation")[0] == 2
 
 
-def test_the_example_objective_is_the_largest_share():
-    from evo_snn.objectives import chosen_metrics
-
-    layers = [types.SimpleNamespace(energy_uj=value) for value in (1.0, 5.0, 2.0)]
-    candidate = types.SimpleNamespace(cost=types.SimpleNamespace(layers=layers))
-    (metric,) = chosen_metrics(["hottest_layer_uj"], [ROOT / "runs" / "my_objectives.py"])
-
-    assert metric.function(candidate) == 5.0
-    assert not metric.maximise
-    assert "layers" in Cost.__dataclass_fields__
+def test_what_a_plugin_prints_is_no_part_of_the_json(command, tmp_path):
+    plugin = tmp_path / "loud.py"
+    plugin.write_text(
+        "import evo_snn\nprint('hello')\n"
+        "@evo_snn.objective(maximise=True)\ndef loud(candidate):\n    return 1.0\n"
+    )
+    status, out, err = command("objectives", "loud", "--plugin", plugin, "--json")
+    assert (status, json.loads(out)[0]["name"]) == (0, "loud")
+    assert "hello" in err
 
 
 def test_request_errors_pass_through_every_command(command, stand_in, tmp_path):
