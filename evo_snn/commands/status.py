@@ -58,7 +58,7 @@ def size(count: int) -> str:
 def _facts(status: "Status") -> Iterator[tuple[str, str]]:
     yield "state", _state(status)
     planned = "" if status.generations is None else f" of {status.generations}"
-    begun = f", and {status.begun} designs of the next" if status.begun else ""
+    begun = f", {status.begun} evaluated of the next" if status.begun else ""
     yield "generations", f"{status.finished}{planned} finished{begun}"
     counts = f"{status.trained} trained, {status.infeasible} infeasible, {status.failed} failed"
     yield "evaluated", f"{status.evaluated}: {counts}"

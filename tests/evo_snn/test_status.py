@@ -243,7 +243,7 @@ def test_the_command_says_it_in_lines(command, run):
     for line in (
         f"run {run.folder}",
         f"state running: {here}",
-        "generations 2 of 5 finished, and 1 designs of the next",
+        "generations 2 of 5 finished, 1 evaluated of the next",
         "evaluated 5: 3 trained, 1 infeasible, 1 failed",
         "failed attempts 1",
         "front 2 designs",
