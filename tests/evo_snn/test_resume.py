@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evo_snn.run import Run, open_run
@@ -321,3 +322,35 @@ def test_a_run_that_is_being_written_is_not_resumed(tmp_path: Path) -> None:
         pytest.raises(RequestError, match=rf"process {os.getpid()} on .*: wait until it ends"),
     ):
         resume(run.folder)
+
+
+def test_a_run_holds_its_chip_and_its_plugins_and_finds_data_that_moved(tmp_path: Path) -> None:
+    chip, plugin, data = tmp_path / "mine.toml", tmp_path / "mine.py", tmp_path / "images.npz"
+    size = "[parameters.crossbar_rows]\nvalue = 32\nsource = 'a test'\n"
+    chip.write_text(f'inherits = "rram_32nm"\n{size}')
+    plugin.write_text(
+        "import evo_snn\n@evo_snn.objective(maximise=False)\ndef tiles_again(candidate):\n"
+        "    return candidate.metrics['tiles']\n"
+    )
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((60, 6, 6), dtype=np.float32), np.arange(60) % 3
+    np.savez(data, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    settings = {
+        "hardware__chip": str(chip),
+        "objectives": {"names": ["accuracy", "tiles_again"], "plugins": [str(plugin)]},
+        "data": {"name": "npz", "path": str(data)},
+    }
+    expected = search(tmp_path / "whole", search__generations=3, **settings)
+    search(tmp_path / "run", search__generations=1, **settings)
+    chip.unlink()
+    plugin.write_text("raise RuntimeError('edited since')")
+    data.rename(tmp_path / "moved.npz")
+
+    with pytest.raises(RequestError, match=r"data.path: got .*images.npz"):
+        resume(tmp_path / "run", generations=3)
+    moved = {"data.path": str(tmp_path / "moved.npz")}
+    assert_equal_runs(resume(tmp_path / "run", generations=3, overrides=moved), expected)
+
+    np.savez(data, x_train=images[::-1], y_train=labels, x_test=images, y_test=labels)
+    with pytest.raises(RequestError, match="data: got 'another one than the run began with'"):
+        resume(tmp_path / "run", generations=4, overrides={"data.path": str(data)})

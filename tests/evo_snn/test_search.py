@@ -338,3 +338,61 @@ def test_the_users_threads_come_back(tmp_path: Path) -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+LISTENING = '''
+import torch
+import evo_snn
+
+@evo_snn.objective(maximise=True, needs="network")
+def seen_accuracy(candidate):
+    """Accuracy, measured by the objective itself."""
+    with torch.no_grad():
+        scores = candidate.network(candidate.validation.x)
+    right = float((scores.argmax(1) == candidate.validation.y).float().mean())
+    for parameter in [*candidate.network.parameters(), *candidate.network.buffers()]:
+        parameter.data.zero_()  # what one does to its network is its own affair
+    return right
+
+@evo_snn.objective(maximise=True, needs="network")
+def seen_again(candidate):
+    return seen_accuracy(candidate)
+
+@evo_snn.objective(unit="layers", maximise=False, needs="cost")
+def depth(candidate):
+    assert candidate.network is None
+    return len(candidate.architecture.layers)
+'''
+
+
+def test_an_objective_sees_the_trained_network_and_the_validation_part(tmp_path: Path) -> None:
+    path = tmp_path / "listening.py"
+    path.write_text(LISTENING)
+    names = ["accuracy", "seen_accuracy", "seen_again", "depth"]
+    found = search(tmp_path / "run", objectives={"names": names, "plugins": [str(path)]})
+    table = found.candidates()
+    assert (table["state"] == "ok").all()
+    # one division is in float32, the other is not
+    np.testing.assert_allclose(table["seen_accuracy"], table["accuracy"], rtol=1e-6)
+    assert table["seen_again"].tolist() == table["seen_accuracy"].tolist()
+
+
+def test_objectives_that_need_no_training_get_none(tmp_path: Path) -> None:
+    path = tmp_path / "listening.py"
+    path.write_text(LISTENING)
+    found = search(
+        tmp_path / "run",
+        objectives={"names": ["area_mm2", "depth"], "plugins": [str(path)]},
+        constraints={"parameters": 5000},
+    )
+    table = found.candidates()
+    stored = [found.candidate(key) for key in table["key"]]
+    assert not any(one.trained or one.training_steps for one in stored)
+    assert "accuracy" not in table
+    assert "energy_uj" not in table  # it depends on spike rates, and none were measured
+    assert {"ok", "infeasible"} == set(table["state"])
+    for one, depth in zip(stored, table["depth"], strict=True):
+        assert one.state == "infeasible" or depth == len(one.architecture["layers"])
+    assert not list((found.folder / "weights").iterdir())
+    without = search(tmp_path / "other", objectives={"names": ["area_mm2", "latency_ms"]})
+    assert not without.front().empty
