@@ -14,6 +14,25 @@ _LOCAL = frozenset({
 })  # fmt: skip
 _TEMPORARY = ".tmp"
 _LOCK_ATTEMPTS = 10
+# A stranger's folder may have a link in the lock's place, and the lock is written to.
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class StoreWriteError(OSError):
+    """Something could not be written: a full disk, a broken one. What was stored is intact."""
+
+    def __init__(self, folder: Path, reason: object) -> None:
+        """Store both; the message says what to do."""
+        super().__init__(folder, reason)
+        self.folder = folder
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"could not write in {self.folder}: {self.reason}. What was stored before is intact:"
+            f" mend that, then evo-snn resume {self.folder}"
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -86,7 +105,7 @@ class WriterLock:
         self._path = path
         self._descriptor: int | None = None
         while self._descriptor is None:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, _LOCK_FLAGS, 0o644)
             try:
                 _lock_soon(descriptor)
             except OSError:

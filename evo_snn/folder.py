@@ -64,6 +64,18 @@ def refuse_occupied(folder: Path, config: str) -> None:
         raise RequestError("out", str(folder), "a new or empty folder", remedy)
 
 
+def refuse_links(folder: Path) -> None:
+    """Refuse to write in a run that is partly elsewhere: its files would be overwritten there.
+
+    Raises:
+        RequestError: If one of a run's own names is a symbolic link.
+    """
+    for name in (WEIGHTS, CONFIG, DATABASE, LOCK):
+        if (folder / name).is_symlink():
+            remedy = "Put the file or folder itself in its place."
+            raise RequestError("run folder", str(folder / name), "no symbolic link", remedy)
+
+
 def take_lock(folder: Path, *, make: bool) -> WriterLock:
     """Become the one writer of a run's folder; ``make`` it where it is absent.
 

@@ -27,8 +27,14 @@ from evo_snn.connection import (
     leave_one_file,
     unreadable,
 )
-from evo_snn.filesystem import WriterLock, remove_leftovers, sync_folder, write_atomically
-from evo_snn.folder import CONFIG, WEIGHTS, refuse_occupied, resolved, take_lock
+from evo_snn.filesystem import (
+    StoreWriteError,
+    WriterLock,
+    remove_leftovers,
+    sync_folder,
+    write_atomically,
+)
+from evo_snn.folder import CONFIG, WEIGHTS, refuse_links, refuse_occupied, resolved, take_lock
 from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256, GenerationRecord, Reader
 from evo_snn.rows import (
     build,
@@ -42,23 +48,6 @@ from evo_snn.sessions import Event
 from genomes.errors import RequestError
 
 __all__ = ["CONFIG", "DATABASE", "WEIGHTS", "GenerationRecord", "Store", "StoreWriteError"]
-
-
-class StoreWriteError(OSError):
-    """Something could not be written: a full disk, a broken one. What was stored is intact."""
-
-    def __init__(self, folder: Path, reason: object) -> None:
-        """Store both; the message says what to do."""
-        super().__init__(folder, reason)
-        self.folder = folder
-        self.reason = reason
-
-    def __str__(self) -> str:
-        """One line."""
-        return (
-            f"could not write in {self.folder}: {self.reason}. What was stored before is intact:"
-            f" mend that, then evo-snn resume {self.folder}"
-        )
 
 
 class Store(Reader):
@@ -98,7 +87,8 @@ class Store(Reader):
 
         Raises:
             RequestError: If the folder holds anything else, is not named, or cannot be written.
-                Nothing in it was touched then.
+                There is no run in it then.
+            StoreWriteError: If it holds the run by then, and the disk takes no more.
         """
         if not str(folder):
             raise RequestError("out", "", "a folder", "A dot is the current one.")
@@ -119,6 +109,8 @@ class Store(Reader):
             return cls._created(folder, lock, config, everything, objectives)
         except BaseException as error:
             lock.release()
+            if isinstance(error, StoreWriteError):
+                raise
             if isinstance(error, OSError | sqlite3.Error):
                 raise RequestError(
                     "out", str(folder), "a folder to write in", f"{_reason(error)}."
@@ -142,7 +134,10 @@ class Store(Reader):
         (folder / WEIGHTS).mkdir(exist_ok=True)
         write_atomically(folder / CONFIG, config.encode())
         fresh.replace(folder / DATABASE)  # from here on the folder holds a run
-        sync_folder(folder)
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            raise StoreWriteError(folder, _reason(error)) from error
         return cls(folder, connect_writer(folder), lock)
 
     @classmethod
@@ -152,10 +147,13 @@ class Store(Reader):
         Raises:
             RequestError: If there is no run, it was written by a newer version, or (for writing)
                 another process is writing it.
+            StoreWriteError: If (for writing) the disk takes nothing.
         """
         folder = resolved(folder, "run folder")
         if not (folder / DATABASE).is_file():
             raise RequestError("run folder", str(folder), f"a folder with {DATABASE}")
+        if not read_only:
+            refuse_links(folder)
         lock = None if read_only else take_lock(folder, make=False)
         try:
             database = connect_reader(folder) if read_only else connect_writer(folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evo_snn.commands.look import print_front, print_least_infeasible
-from evo_snn.commands.output import print_lines, short
+from evo_snn.commands.output import print_lines, short, shown
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def conclude(run: "Run", *, figures: bool) -> None:
     paths = _figures(run) if figures else []
     front = run.front()
     print_front(run, front)
-    folder = _shown(run.folder)
-    print_lines("", f"run      {folder}", *(f"figure   {_shown(path)}" for path in paths))
+    folder = shown(run.folder)
+    print_lines("", f"run      {folder}", *(f"figure   {shown(path)}" for path in paths))
     if not front.empty:
         best = short(front["key"].iloc[0])
         print_lines(
@@ -93,9 +93,3 @@ def conclude(run: "Run", *, figures: bool) -> None:
             f"  evo-snn train {folder} {best}   # train it fully; accuracy on test data",
             f"  evo-snn front {folder} --json",
         )
-
-
-def _shown(path: Path) -> str:
-    """The path as a user in the current folder would write it."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -342,6 +342,26 @@ def test_weights_without_a_row_are_tidied_away_by_the_next_writer(tmp_path):
     assert {path.name for path in folder.iterdir()} == {"aa.safetensors", "shared_0.safetensors"}
 
 
+@pytest.mark.parametrize("name", ["weights", "config.toml", "run.sqlite", "run.lock"])
+def test_a_run_that_is_partly_elsewhere_is_not_written(tmp_path, name):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    with make(run) as store:
+        store.record(candidate("aa"), b"weights")
+    if (run / name).exists():
+        (run / name).rename(elsewhere)
+    else:
+        elsewhere.write_text("a private file")
+    (run / name).symlink_to(elsewhere)
+    if elsewhere.is_dir():
+        (elsewhere / "mine.safetensors").write_text("a private file")
+    before = [path.read_bytes() for path in [elsewhere, *elsewhere.glob("*")] if path.is_file()]
+
+    with pytest.raises(RequestError, match=rf"{name}'; allowed: no symbolic link"):
+        Store.open(run, read_only=False)
+
+    assert [p.read_bytes() for p in [elsewhere, *elsewhere.glob("*")] if p.is_file()] == before
+
+
 def test_sessions_and_events_are_kept(tmp_path):
     with make(tmp_path) as store:
         store.start_session(4, {"jobs": 2}, {"torch": "2"})
