@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from evo_snn.filesystem import is_local
+from evo_snn.filesystem import StoreWriteError, is_local
 from genomes.errors import RequestError
 
 DATABASE = "run.sqlite"
@@ -13,19 +13,29 @@ DATABASE = "run.sqlite"
 # What reading a damaged file raises: Python cannot even decode some of SQLite's messages about it.
 READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
+# What SQLite says where a file is shorter than it has to be, or cannot be read.
+_OF_READING = frozenset({"SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS"})
 _BUSY_SECONDS = 30.0  # how long a reader waits for a writer where they exclude each other
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection without implicit transactions; ``mode`` as in SQLite's file addresses."""
-    try:
-        database = sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
-        )
-    except sqlite3.Error as error:
-        raise unreadable(path.parent, error) from error
+    """A connection without implicit transactions; ``mode`` as in SQLite's file addresses.
+
+    Raises:
+        sqlite3.Error: If the file cannot be opened, or not be made.
+    """
+    database = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+    )
     database.execute("PRAGMA foreign_keys = ON")
     return database
+
+
+def _connect(folder: Path, mode: str) -> sqlite3.Connection:
+    try:
+        return connect(folder / DATABASE, mode)
+    except sqlite3.Error as error:
+        raise unreadable(folder, error) from error
 
 
 def connect_writer(folder: Path) -> sqlite3.Connection:
@@ -33,15 +43,19 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
 
     Raises:
         RequestError: If the database cannot be opened.
+        StoreWriteError: If the disk does not take what SQLite writes beside it.
     """
-    database = connect(folder / DATABASE, "rw")
+    database = _connect(folder, "rw")
     try:
         # The write-ahead log lets readers look while a run goes on, but needs shared memory, which
         # network file systems do not have.
         database.execute(f"PRAGMA journal_mode = {'WAL' if is_local(folder) else 'DELETE'}")
         database.execute("PRAGMA synchronous = FULL")
+        _look(database)  # makes the log and its memory, where they are not there
     except READING_ERRORS as error:
         database.close()
+        if _is_of_writing(error):
+            raise StoreWriteError(folder, error) from error
         raise unreadable(folder, error) from error
     return database
 
@@ -52,14 +66,14 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
     Raises:
         RequestError: If the database cannot be read.
     """
-    database = connect(folder / DATABASE, "ro")
+    database = _connect(folder, "ro")
     try:
         _look_or_take_back(folder, database)
     except READING_ERRORS as error:
         database.close()
         if not _is_at_rest(folder):
             raise unreadable(folder, error) from error
-        database = connect(folder / DATABASE, "ro&immutable=1")
+        database = _connect(folder, "ro&immutable=1")
     return database
 
 
@@ -73,7 +87,7 @@ def _look_or_take_back(folder: Path, database: sqlite3.Connection) -> None:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
             raise
-        with closing(connect(folder / DATABASE, "rw")) as writable:
+        with closing(_connect(folder, "rw")) as writable:
             _look(writable)
         _look(database)
 
@@ -86,6 +100,14 @@ def _is_at_rest(folder: Path) -> bool:
     """True where nobody can write and nothing is pending: the database file is all there is."""
     log = folder / f"{DATABASE}-wal"
     return not os.access(folder, os.W_OK) and not (log.exists() and log.stat().st_size)
+
+
+def _is_of_writing(error: Exception) -> bool:
+    """Whether SQLite could not write: a full disk, a broken one."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return name.startswith(("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_IOERR")) and (
+        name not in _OF_READING
+    )
 
 
 def unreadable(folder: Path, error: Exception) -> RequestError:

@@ -201,8 +201,12 @@ def _conduct(plan: Plan, store: Store, environment: Mapping[str, str], *, progre
 
 
 def _concluded(folder: str | Path) -> Run:
-    run = open_run(folder)
-    if run.front().empty:
+    try:
+        run = open_run(folder)
+        nothing = run.front().empty
+    except RequestError as error:  # a run that could not be closed, where nobody can write
+        raise StoreWriteError(Path(folder), error.__cause__ or error.remedy) from error
+    if nothing:
         raise NothingFeasible(run)
     return run
 
