@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from evo_snn.candidate import ObjectiveRecord
@@ -69,6 +70,10 @@ class CandidateView:
     seed: int = 0
     network: Network | None = None
     validation: Samples | None = None
+
+    def __post_init__(self) -> None:
+        """Metrics are looked at: what an objective writes must not become what is stored."""
+        object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
 
 
 Function = Callable[[CandidateView], float]
@@ -336,7 +341,7 @@ def value_of(metric: Metric, candidate: CandidateView) -> float:
     value: object = metric.function(candidate)
     try:
         number = float(value)  # type: ignore[arg-type]  # whatever it is, we ask
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(value, str):
         raise ValueError(f"objective {metric.name!r} returned {value!r}; allowed: a finite number")

@@ -6,7 +6,6 @@ whose ``name`` is the entry point's and whose ``Options`` is the model of its op
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,9 +59,12 @@ def _fault(found: object, name: str) -> str:
     """What keeps an object from being the space of that name; "" for nothing."""
     if not isinstance(found, type) or not issubclass(found, SearchSpace):
         return "it is no subclass of genomes.space.SearchSpace"
-    if inspect.isabstract(found):
-        missing = ", ".join(sorted(found.__abstractmethods__))
-        return f"{found.__name__} lacks {missing}"
+    # A cached property does not say that it is abstract.
+    lacks = set(found.__abstractmethods__) | (
+        {"genes"} if found.genes is SearchSpace.genes else set()
+    )
+    if lacks:
+        return f"{found.__name__} lacks {', '.join(sorted(lacks))}"
     if getattr(found, "name", None) != name:
         return f"{found.__name__}.name is {getattr(found, 'name', None)!r}"
     if not isinstance(getattr(found, "version", None), int):

@@ -1,5 +1,7 @@
 """Settings of the whole suite."""
 
+import importlib
+
 import pytest
 from hypothesis import settings
 
@@ -14,3 +16,30 @@ def own_state(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture
+def offer(tmp_path, monkeypatch):
+    """Offer plug-ins as an installed package would: entry points by group, and its files."""
+    site = tmp_path / "site"
+
+    def make(package, entry_points, files):
+        information = site / f"{package.replace('-', '_')}-1.0.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
+        )
+        lines = [
+            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in names.items())
+            for group, names in entry_points.items()
+        ]
+        (information / "entry_points.txt").write_text("\n".join(lines))
+        for name, text in files.items():
+            (site / name).parent.mkdir(parents=True, exist_ok=True)
+            (site / name).write_text(text)
+        importlib.invalidate_caches()
+        return site
+
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    return make

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 import evo_snn
 from evo_snn.commands import main
+from evo_snn.plugins import PluginRecord
 from evo_snn.store import Store
 from genomes.errors import RequestError
 
@@ -396,6 +398,24 @@ def test_what_a_plugin_prints_is_no_part_of_the_json(command, tmp_path):
     status, out, err = command("objectives", "loud", "--plugin", plugin, "--json")
     assert (status, json.loads(out)[0]["name"]) == (0, "loud")
     assert "hello" in err
+
+
+def test_the_plugins_of_a_run_are_shown_with_nothing_hidden(command, finished_run):
+    source = "x = 1  # \x1b[2J\u202e\u200b\r\nname = 'µJ'\rhidden = 2\n"
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    record = PluginRecord("objectives", "a\x1b[1m.py", "/b/a.py", digest, source)
+    with Store.open(finished_run.folder, read_only=False) as store:
+        store.set_meta("plugins", [record.to_document()])
+
+    status, out, _ = command("objectives", "--run", finished_run.folder)
+
+    assert status == 0
+    assert digest in out
+    assert "x = 1  # \\x1b[2J\\u202e\\u200b\nname = 'µJ'\\rhidden = 2\n" in out
+    assert not {"\x1b", "\r", "\u202e", "\u200b"} & set(out)
+    _, out, _ = command("objectives", "--run", finished_run.folder, "--json")
+    assert json.loads(out) == [record.to_document()]
+    assert command("objectives", "x", "--run", finished_run.folder)[0] == 2
 
 
 def test_request_errors_pass_through_every_command(command, stand_in, tmp_path):

@@ -196,7 +196,7 @@ def local():
         (word, "finite number"),
         (nothing, "log=True"),
         (crash, "KeyError: 'energy'"),
-        (spoils_metrics, "changes the candidate's metrics"),
+        (spoils_metrics, "does not support item assignment"),
         (spoils_the_network, "changes the network|gives"),
         (spoils_the_data, "changes the validation data"),
         (spoils_the_process, "changes the settings"),
