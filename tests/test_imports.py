@@ -153,6 +153,16 @@ def test_estimating_loads_nothing_heavy(tmp_path):
     assert loaded_by(f"from evo_snn.commands import main; main({line!r})") == set()
 
 
+@pytest.mark.parametrize("kind", ["spaces", "chips", "datasets", "objectives"])
+def test_listing_what_can_be_named_loads_nothing_heavy(kind):
+    assert loaded_by(f"from evo_snn.commands import main; main([{kind!r}])") == set()
+
+
+def test_the_contract_of_a_chip_loads_nothing_heavy():
+    code = "import evo_snn.testing.chips, evo_snn.testing.spaces, evo_snn.testing.datasets"
+    assert loaded_by(code) == set()
+
+
 def test_everything_that_is_offered_is_there():
     for name in evo_snn.__all__:
         assert getattr(evo_snn, name) is not None
