@@ -53,7 +53,7 @@ def _default_chip() -> str:
 
 def _listed(value: Any) -> Any:
     if not isinstance(value, list | tuple):
-        raise ValueError("a list")  # noqa: TRY004 - pydantic takes a ValueError for a message
+        raise ValueError("a list in brackets")  # noqa: TRY004 - pydantic takes a ValueError for a message
     return value
 
 
@@ -319,9 +319,8 @@ def parse_value(text: str, *, field: str) -> Any:
     if len(document) == 1 and isinstance(value, bool | int | float | str | list | dict):
         return value
     if not text or text[0] in "[{\"'":
-        raise RequestError(
-            field, text, "a TOML value or a bare word", "Quote it whole for the shell."
-        )
+        remedy = 'Words in it need quotes, and it all for the shell: \'KEY=["a", "b"]\'.'
+        raise RequestError(field, text, "a TOML value or a bare word", remedy)
     return _number(text)
 
 
@@ -429,4 +428,14 @@ def _as_request_error(
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
         model = inner
-    return unknown_name(field, first["loc"][-1], model.model_fields)
+    unknown_key = unknown_name(field, first["loc"][-1], model.model_fields)
+    return unknown_key if unknown_key.remedy else _of_another_section(unknown_key)
+
+
+def _of_another_section(error: RequestError) -> RequestError:
+    """The same error with a remedy where the key is one of a section that was not named."""
+    for section, info in Config.model_fields.items():
+        if str(error.value) in getattr(info.annotation, "model_fields", {}):
+            remedy = f"Did you mean '{section}.{error.value}'?"
+            return RequestError(error.field, error.value, error.allowed, remedy)
+    return error

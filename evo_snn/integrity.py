@@ -25,7 +25,7 @@ from evo_snn.store import Store
 from genomes.errors import RequestError
 
 _SHOWN = 20  # lines of SQLite's own report
-_FILE_NAME = re.compile(r"[0-9A-Za-z_-]+")  # of weights, without its suffix
+_FILE_NAME = re.compile(r"[0-9A-Za-z_-]{1,200}")  # of weights, without its suffix
 _CHUNK = 1 << 20
 
 

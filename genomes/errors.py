@@ -67,7 +67,7 @@ def request_error(
         prefix: Put before the field's name, e.g. ``"hardware"`` gives ``hardware.FIELD``.
         known: Field names to suggest from where a field is not known.
     """
-    first = error.errors(include_url=False)[0]
+    first = first_error(error)
     field = field_path((*((prefix,) if prefix else ()), *first["loc"]))
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, RequestError):
@@ -79,6 +79,12 @@ def request_error(
         return RequestError(field, "nothing", "a value (this field is required)")
     allowed = _of_a_list(first) or _allowed(first["msg"])
     return RequestError(field or error.title, first["input"], allowed)
+
+
+def first_error(error: ValidationError) -> ErrorDetails:
+    """The first error, but a name that is not known before all else: what is missing may be it."""
+    errors = error.errors(include_url=False)
+    return next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
 
 
 def field_path(parts: Iterable[int | str]) -> str:
@@ -109,7 +115,7 @@ def printable(text: str) -> str:
 def _of_a_list(error: ErrorDetails) -> str:
     """What is allowed of a list, where pydantic would speak of tuples; "" of anything else."""
     if error["type"] in ("tuple_type", "list_type"):
-        return "a list"
+        return "a list in brackets"
     if error["type"] == "too_short":
         least = error["ctx"]["min_length"]
         return "at least one value" if least == 1 else f"at least {least} values"

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from genomes.documents import read_json
-from genomes.errors import RequestError, field_path, request_error, unknown_name
+from genomes.errors import RequestError, field_path, first_error, request_error, unknown_name
 
 SCHEMA: Literal["evo-snn workload 1"] = "evo-snn workload 1"
 
@@ -374,7 +374,7 @@ def _with_rates(
 
 def _workload_error(error: ValidationError, field: str, document: Any) -> RequestError:
     """Name the place without pydantic's union tag, and suggest from the fields known there."""
-    first = error.errors(include_url=False)[0]
+    first = first_error(error)
     location = first["loc"]
     if first["type"].startswith("union_tag"):
         layer = document["layers"][location[1]]

@@ -9,6 +9,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - the last resort, told in one line
         if debug:
             traceback.print_exc()
-        sys.exit(_report(error, debug=debug))
+        sys.exit(_report(error, line, debug=debug))
 
 
 def _log_to_standard_error() -> None:
@@ -123,11 +124,11 @@ def _options(
     """Search spiking neural networks for RRAM compute-in-memory chips by evolution."""
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def _report(error: Exception, line: Sequence[str], *, debug: bool) -> int:
     """Say what went wrong in one line on standard error; return the exit status."""
     text = printable(" ".join(str(error).split())) or "no message"
     if hasattr(error, "format_message"):  # typer's own, of a line that no command takes
-        say("error", _usage(error))
+        say("error", _usage(error, line))
         return 2
     if isinstance(error, RequestError):
         say("error", text)
@@ -144,12 +145,24 @@ def _report(error: Exception, *, debug: bool) -> int:
     return 1
 
 
-def _usage(error: Any) -> str:
+def _usage(error: Any, line: Sequence[str]) -> str:
     """What is wrong with a command line, and where to look."""
-    message = shortened(printable(" ".join(error.format_message().split())), _LONGEST_USAGE)
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "command_path", "evo-snn")
-    return f"{message} {command} -h shows what it takes."
+    options: Sequence[str] = getattr(getattr(error, "param", None), "opts", ())
+    value = next((each for option in options for each in _values(option, line)), None)
+    if value is None:
+        text = shortened(printable(" ".join(error.format_message().split())), _LONGEST_USAGE)
+        text = text if text.endswith((".", "?")) else f"{text}."
+    else:  # in the words of all other errors, rather than those of a library
+        allowed = error.message.removeprefix("Input should be ").partition(", unable")[0]
+        text = str(RequestError(options[0], value, allowed))
+    command = getattr(getattr(error, "ctx", None), "command_path", "evo-snn")
+    return f"{text} {command} -h shows what it takes."
+
+
+def _values(option: str, line: Sequence[str]) -> list[str]:
+    """The values that a command line gives to an option."""
+    joined = [word.partition("=")[2] for word in line if word.startswith(f"{option}=")]
+    return [after for word, after in pairwise(line) if word == option] + joined
 
 
 def _is_nothing_feasible(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evo_snn.commands.output import cell, print_json, print_table, print_values, say, short
+from evo_snn.commands.whole import of_a_whole_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Key = Annotated[str, typer.Argument(help="A candidate's key, or its beginning.", metavar="KEY")]
 
 
+@of_a_whole_run
 def front(folder: Folder, json: Json = False) -> None:
     """The front: designs that no other beats, over everything evaluated."""
     from evo_snn.run import open_run
@@ -31,6 +33,7 @@ def front(folder: Folder, json: Json = False) -> None:
         print_front(run, table)
 
 
+@of_a_whole_run
 def candidates(folder: Folder, json: Json = False) -> None:
     """Everything that was evaluated, in that order."""
     from evo_snn.run import open_run
@@ -43,6 +46,7 @@ def candidates(folder: Folder, json: Json = False) -> None:
         print_candidates(f"{len(table)} candidates", run, table)
 
 
+@of_a_whole_run
 def show(folder: Folder, key: Key, json: Json = False) -> None:
     """One candidate: architecture, metrics, lineage, cost by layer and component."""
     from evo_snn.run import open_run

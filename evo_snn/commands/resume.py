@@ -6,8 +6,10 @@ import typer
 
 from evo_snn.commands.evolve import conclude, showing_what_came_nearest
 from evo_snn.commands.look import Folder
+from evo_snn.commands.whole import of_a_whole_run
 
 
+@of_a_whole_run
 def resume(
     folder: Folder,
     generations: Annotated[

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from evo_snn.commands.look import Folder, Json
 from evo_snn.commands.output import cell, print_json, print_lines, print_table, print_values, shown
+from evo_snn.commands.whole import of_a_whole_run
 
 if TYPE_CHECKING:
     from evo_snn.sessions import SessionRecord
     from evo_snn.status import Status
 
 
+@of_a_whole_run
 def status(folder: Folder, json: Json = False) -> None:
     """How a run stands: state, progress, what is left, sessions, and what to type next."""
     from evo_snn.status import read_status

@@ -7,8 +7,10 @@ import typer
 
 from evo_snn.commands.look import Folder, Json
 from evo_snn.commands.output import busy, print_json, print_lines, print_table, short
+from evo_snn.commands.whole import of_a_whole_run
 
 
+@of_a_whole_run
 def train(
     folder: Folder,
     keys: Annotated[list[str], typer.Argument(help="Keys, or their beginnings.", metavar="KEY…")],

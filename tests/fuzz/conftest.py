@@ -36,6 +36,8 @@ INPUTS = {
     "test_headers_of_a_data_file": 150,
     "test_genomes": 300,
     "test_arguments": 250,
+    "test_bytes_of_a_run": 150,
+    "test_rows_of_a_run": 200,
 }
 """How many inputs each of the larger tests tries; the smaller ones try some tens more."""
 

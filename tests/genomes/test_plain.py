@@ -319,9 +319,9 @@ def test_a_description_travels_as_json(drawn):
         ({"weight_bits": ["4"]}, r"space\.weight_bits\[0\]: got '4'"),
         ({"leaks": ["0.5"]}, r"space\.leaks\[0\]: got '0\.5'; allowed: a valid number"),
         ({"thresholds": [True]}, r"space\.thresholds\[0\]: got True; allowed: a valid number"),
-        ({"widths": 8}, r"space\.widths: got 8; allowed: a list\."),
+        ({"widths": 8}, r"space\.widths: got 8; allowed: a list in brackets\."),
         ({"widths": []}, r"space\.widths: got \[\]; allowed: at least one value\."),
-        ({"skips": "or"}, r"space\.skips: got 'or'; allowed: a list\."),
+        ({"skips": "or"}, r"space\.skips: got 'or'; allowed: a list in brackets\."),
     ],
 )
 def test_options_are_of_their_own_types(options, message):

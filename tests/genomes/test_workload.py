@@ -265,3 +265,9 @@ def test_request_error_of_a_validation_takes_a_prefix() -> None:
     with pytest.raises(ValidationError) as caught:
         LinearLayer(**(LINEAR | {"in_features": 0}))
     assert request_error(caught.value, prefix="net").field == "net.in_features"
+
+
+def test_a_misspelt_field_is_named_before_the_one_that_is_missing() -> None:
+    layer = {"in_feature" if name == "in_features" else name: v for name, v in LINEAR.items()}
+    with pytest.raises(RequestError, match="got 'in_feature'.*Did you mean 'in_features'"):
+        Workload.from_document(document(layer))

@@ -1,0 +1,41 @@
+"""Commands of a run say of a damaged folder that it is damaged, not where that was noticed."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from genomes.errors import RequestError
+
+
+def of_a_whole_run(command: Callable[..., None]) -> Callable[..., None]:
+    """Have a command that has a run's ``folder`` tell damage there as the user's to mend.
+
+    What it raises is told as it is where ``evo-snn check`` finds nothing wrong with the folder.
+    """
+
+    @functools.wraps(command)
+    def told(**arguments: Any) -> None:
+        try:
+            command(**arguments)
+        except (RequestError, typer.Exit):
+            raise
+        except Exception as error:
+            if damage := _damage(arguments["folder"]):
+                raise damage from error
+            raise
+
+    return told
+
+
+def _damage(folder: Path) -> RequestError | None:
+    from evo_snn.integrity import check
+
+    # What can be repaired keeps nobody from reading a run.
+    problems = [each for each in check(folder).problems if not each.repairable]
+    if not problems:
+        return None
+    remedy = f"{problems[0].text.rstrip('.')}; evo-snn check says all of it."
+    return RequestError("run folder", str(folder), "a run that is whole", remedy)
