@@ -50,23 +50,34 @@ def test_a_broken_one_that_is_asked_for_gives_one_line(evo_snn, kind):
     assert "acme-broken 0.1" in line
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+REFUSED = """
+import sys
+from evo_snn.commands import main
+
+for change in {changes!r}:
+    try:
+        main(["evolve", "search.toml", "--out", "run", "--set", change])
+    except SystemExit as stop:
+        print(stop.code)
+"""
+
+
+def test_a_search_with_a_broken_one_is_refused_and_nothing_written(
+    python, installed, config, tmp_path
+):
+    changes = [
         "search.space=broken_space",
         "data.name=broken_data",
         "hardware.chip=broken_chip",
         "objectives.names=['accuracy', 'broken_objective']",
         "constraints.broken_objective=1",
-    ],
-)
-def test_a_search_with_a_broken_one_is_refused_and_nothing_written(
-    evo_snn, config, tmp_path, change
-):
-    done = evo_snn("evolve", config, "--out", tmp_path / "run", "--set", change)
-    assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.splitlines()
-    assert "acme-broken 0.1" in line
+    ]
+    done = python("-c", REFUSED.format(changes=changes), path=(installed,))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2"] * len(changes)
+    for line, change in zip(done.stderr.splitlines(), changes, strict=True):
+        assert line.startswith("error: "), change
+        assert "acme-broken 0.1" in line
     assert not (tmp_path / "run").exists()
 
 
