@@ -20,7 +20,7 @@ SCENARIOS = (
 )
 REASON = (
     "(No space left on device|Input/output error|database or disk is full|disk I/O error"
-    "|unable to open database file)"
+    "|unable to open database file|attempt to write a readonly database)"
 )
 
 
