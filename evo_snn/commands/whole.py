@@ -7,20 +7,22 @@ from typing import Any
 
 import typer
 
+from evo_snn.filesystem import StoreWriteError
 from genomes.errors import RequestError
 
 
 def of_a_whole_run(command: Callable[..., None]) -> Callable[..., None]:
     """Have a command that has a run's ``folder`` tell damage there as the user's to mend.
 
-    What it raises is told as it is where ``evo-snn check`` finds nothing wrong with the folder.
+    What it raises is told as it is where ``evo-snn check`` finds nothing wrong with the folder, and
+    so is a disk that takes no more, of which a folder looks damaged while nothing is lost.
     """
 
     @functools.wraps(command)
     def told(**arguments: Any) -> None:
         try:
             command(**arguments)
-        except (RequestError, typer.Exit):
+        except (RequestError, StoreWriteError, typer.Exit):
             raise
         except Exception as error:
             if damage := _damage(arguments["folder"]):
