@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,11 @@ def check_model(model: str) -> None:
 
 def reference(model: str) -> dict[str, Parameter]:
     """Return the parameters of a model by key, as its reference preset has them."""
+    return dict(_reference(model))
+
+
+@cache  # every chip and every override is checked against it, and a preset does not change
+def _reference(model: str) -> Mapping[str, Parameter]:
     tables = ChipFile.model_validate(_document(MODELS[model].reference)).parameters
     node = tables[_NODE].value if _NODE in tables else None
     return {

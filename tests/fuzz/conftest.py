@@ -8,6 +8,7 @@ it that it does.
 
 import contextlib
 import io
+import logging
 import random
 import signal
 from collections.abc import Callable, Iterator
@@ -25,9 +26,9 @@ ROOT = Path(__file__).parents[2]
 INPUTS = {
     "test_bytes_of_a_configuration": 300,
     "test_values_of_a_configuration": 300,
-    "test_what_set_takes": 300,
+    "test_what_set_takes": 200,
     "test_bytes_of_a_workload": 300,
-    "test_values_of_a_workload": 400,
+    "test_values_of_a_workload": 300,
     "test_bytes_of_a_chip": 150,
     "test_values_of_a_chip": 200,
     "test_overrides_of_a_chip": 200,
@@ -67,7 +68,12 @@ def run_command(*arguments: object) -> Outcome:
     """Run ``evo-snn`` in this process; a command that hangs is a failure."""
     out, err = io.StringIO(), io.StringIO()
     # What is printed must be possible to print.
-    with contextlib.redirect_stdout(_encodable(out)), contextlib.redirect_stderr(err), _limit():
+    with (
+        contextlib.redirect_stdout(_encodable(out)),
+        contextlib.redirect_stderr(err),
+        _own_logger(),
+        _limit(),
+    ):
         try:
             main([str(argument) for argument in arguments])
         except SystemExit as stop:
@@ -84,6 +90,19 @@ def _encodable(stream: io.StringIO) -> io.StringIO:
 
     stream.write = checked
     return stream
+
+
+@contextlib.contextmanager
+def _own_logger() -> Iterator[None]:
+    """A logger as a new process has it, and for other tests as it was."""
+    logger = logging.getLogger("evo_snn")
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    logger.handlers = []
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 WORKLOAD = ROOT / "tests" / "data" / "vgg9_workload.json"
 DIGITS = ROOT / "runs" / "digits.toml"
 
-KINDS = ("folder", "fifo", "socket", "loop", "dangling", "null", "zero", "random", "full", "memory")
+KINDS = ("folder", "fifo", "socket", "loop", "dangling", "null", "zero", "full", "memory")
 
 PLACES = {
     "config": ("evolve", "FILE", "--out", "OUT"),
@@ -38,7 +38,7 @@ PLACES = {
 def special(folder, kind):
     """A path that ends in .toml, so that it is taken for a chip's file too."""
     path = folder / "x.toml"
-    devices = {"null": "null", "zero": "zero", "random": "urandom", "full": "full"}
+    devices = {"null": "null", "zero": "zero", "full": "full"}
     if kind == "folder":
         path.mkdir()
     elif kind == "fifo":
@@ -84,7 +84,6 @@ main(sys.argv[1:])
         ("chips", "ZERO"),
         ("estimate", "FIFO"),
         ("evolve", "FIFO", "--out", "OUT"),
-        ("evolve", "/dev/zero", "--out", "OUT"),
         ("evolve", DIGITS, "--out", b"\xff/\xfe", "--set", "search.space=x"),
         (b"\xff\xfe",),
         ("estimate", "BOMB"),
