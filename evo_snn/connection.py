@@ -13,6 +13,9 @@ DATABASE = "run.sqlite"
 # What reading a damaged file raises: Python cannot even decode some of SQLite's messages about it.
 READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
+_OF_WRITING = (
+    "SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY"
+)  # fmt: skip
 # What SQLite says where a file is shorter than it has to be, or cannot be read.
 _OF_READING = frozenset({"SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS"})
 _BUSY_SECONDS = 30.0  # how long a reader waits for a writer where they exclude each other
@@ -54,7 +57,7 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
         _look(database)  # makes the log and its memory, where they are not there
     except READING_ERRORS as error:
         database.close()
-        if _is_of_writing(error):
+        if is_of_writing(error):
             raise StoreWriteError(folder, error) from error
         raise unreadable(folder, error) from error
     return database
@@ -102,12 +105,10 @@ def _is_at_rest(folder: Path) -> bool:
     return not os.access(folder, os.W_OK) and not (log.exists() and log.stat().st_size)
 
 
-def _is_of_writing(error: Exception) -> bool:
-    """Whether SQLite could not write: a full disk, a broken one."""
+def is_of_writing(error: Exception) -> bool:
+    """Whether SQLite could not write: a full disk, a broken one, a reader that does not end."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    return name.startswith(("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_IOERR")) and (
-        name not in _OF_READING
-    )
+    return name.startswith(_OF_WRITING) and name not in _OF_READING
 
 
 def unreadable(folder: Path, error: Exception) -> RequestError:

@@ -12,6 +12,7 @@ import pandas as pd
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.config import Config, load_config
 from evo_snn.pareto import nondominated, oriented
+from evo_snn.plugins import PluginRecord
 from evo_snn.store import CONFIG, Store
 from genomes.errors import RequestError
 from genomes.workload import Workload
@@ -69,6 +70,12 @@ class Run:
         if document is not None:
             return Chip.from_document(document)
         return load_chip(self.config.hardware.chip, self.config.hardware.overrides)
+
+    @cached_property
+    def plugins(self) -> list[PluginRecord]:
+        """What the run uses from outside evo_snn, as it stored it; nothing of it is run."""
+        with self._store() as store:
+            return [PluginRecord.from_document(one) for one in store.meta(PLUGINS, [])]
 
     @property
     def hypervolume_box(self) -> dict[str, tuple[float, float]]:

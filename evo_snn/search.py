@@ -14,7 +14,7 @@ from evo_snn.environment import current_environment, differences
 from evo_snn.interrupts import Interrupts
 from evo_snn.loop import DamagedRunError, Loop, ReplayError, SearchFailedError
 from evo_snn.plan import Plan, make_plan
-from evo_snn.plugins import PluginFile, PluginRecord
+from evo_snn.plugins import PluginRecord
 from evo_snn.progress import LOGGER, make_reporter
 from evo_snn.run import CHIP, FIRST_BOX, HYPERVOLUME_BOX, PLUGINS, Run, open_run
 from evo_snn.store import CONFIG, Store, StoreWriteError
@@ -153,8 +153,7 @@ def resume(
         config = _continued(store, generations, jobs, overrides or {})
         _check_weights(store, config)
         require_trusted(records, accept)
-        files = [record.file for record in records if record.file is not None]
-        plan = _stored_plan(store, config, files)
+        plan = _stored_plan(store, config, records)
         store.replace_config(to_toml(config))
         store.forget_failures(len(store.generations()))
         environment = current_environment()
@@ -245,13 +244,15 @@ def _check_weights(store: Store, config: Config) -> None:
         )
 
 
-def _stored_plan(store: Store, config: Config, files: Sequence[PluginFile]) -> Plan:
+def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) -> Plan:
     """The plan that the run was made with."""
+    files = [record.file for record in records if record.file is not None]
     plan = make_plan(config, files=files, chip=Chip.from_document(store.meta(CHIP)))
     for field, stored, present in (
         ("data", store.meta(_DATA_DIGEST), plan.settings.data_digest),
         ("space", store.meta("space"), plan.space.description()),
         ("objectives", store.objectives(), [metric.record for metric in plan.objectives]),
+        ("plugins", _names(records), _names(plan.plugins)),
     ):
         if stored != present:
             raise RequestError(
@@ -261,6 +262,10 @@ def _stored_plan(store: Store, config: Config, files: Sequence[PluginFile]) -> P
                 "Go on with the file and the versions that config.toml names.",
             )
     return plan
+
+
+def _names(records: Sequence[PluginRecord]) -> list[tuple[str, str]]:
+    return sorted((record.kind, record.name) for record in records)
 
 
 def _default_folder(config: Config) -> Path:

@@ -24,6 +24,7 @@ from evo_snn.connection import (
     connect,
     connect_reader,
     connect_writer,
+    is_of_writing,
     leave_one_file,
     unreadable,
 )
@@ -377,7 +378,9 @@ class Store(Reader):
         except BaseException as error:
             with suppress(sqlite3.Error):  # SQLite may have taken it back itself
                 self._database.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError | OSError):
+            if isinstance(error, OSError) or (
+                isinstance(error, sqlite3.Error) and is_of_writing(error)
+            ):
                 raise StoreWriteError(self.folder, _reason(error)) from error
             raise
 

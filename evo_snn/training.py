@@ -30,6 +30,7 @@ from evo_snn.seeds import derived_seed
 from evo_snn.snn import Network, TrainableNetwork, build, deploy
 from evo_snn.snn.activity import Activity
 from evo_snn.snn.tensors import named_tensors, to_bytes
+from evo_snn.trust import require_trusted
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
 
@@ -230,7 +231,12 @@ def measure(network: Network, samples: Samples) -> tuple[float, dict[str, tuple[
 
 
 def train(
-    run: Run, keys: Sequence[str], epochs: int | None = None, *, seed: int | None = None
+    run: Run,
+    keys: Sequence[str],
+    epochs: int | None = None,
+    *,
+    seed: int | None = None,
+    accept: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Train designs of a run fully, from scratch, and measure them on the test part.
 
@@ -243,12 +249,14 @@ def train(
         keys: keys of its candidates, or prefixes of them.
         epochs: passes through the training part, 100 by default.
         seed: of the initial weights and the order of samples; the run's by default.
+        accept: SHA-256 hashes, or their beginnings, of installed data sets that may be used though
+            they are not what the run was made with.
 
     Returns:
         One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed.
 
     Raises:
-        RequestError: an unknown key, or fewer than one epoch.
+        RequestError: an unknown key, fewer than one epoch, or a data set that is not accepted.
     """
     import pandas as pd
 
@@ -257,6 +265,7 @@ def train(
         raise RequestError("--epochs", epochs, "1 or more")
     candidates = [run.candidate(key) for key in keys]
     device = str(checked_device(run.config.training.device))
+    require_trusted([one for one in run.plugins if one.kind == "datasets"], accept)
     data = dataset(run.config.data)
     seed = run.config.search.seed if seed is None else seed
     rows = []

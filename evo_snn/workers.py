@@ -23,18 +23,16 @@ from typing import Self, cast
 
 import torch
 from joblib.externals.loky import ProcessPoolExecutor, wait
+from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 from evo_snn.config import WorkersSection
 from evo_snn.evaluation import EvaluationSettings, Failure, Outcome, Task, evaluate
 from evo_snn.interrupts import Interrupts
 from evo_snn.limits import ended_after, memory_share, prepare_process
 
+_DEATHS = (BrokenExecutor, ShutdownExecutorError)
 _GIGABYTE = 10**9
 _EXIT_CODES = re.compile(r"(?<=exit codes of the workers are )\{.*?\}")
-
-
-class WorkersDiedError(RuntimeError):
-    """Worker processes die before they take a task."""
 
 
 class Workers:
@@ -77,46 +75,49 @@ class Workers:
 
         After the first Ctrl-C no further task is begun, and what has not been begun has no outcome.
         """
-        again: dict[str, tuple[Task, Outcome]] = {}
+        again: dict[str, Outcome] = {}
         for outcome in self._tried(tasks):
             if outcome.failure is None or outcome.damaged is not None:
                 yield outcome
             else:
-                again[outcome.key] = next(t for t in tasks if t.key == outcome.key), outcome
-        for task, first in again.values():
-            for second in self._tried([task]):
-                yield replace(second, failures=(*first.failures, *second.failures))
+                again[outcome.key] = outcome
+        for task in tasks:
+            if task.key in again:
+                earlier = again[task.key].failures
+                for outcome in self._tried([task]):
+                    yield replace(outcome, failures=(*earlier, *outcome.failures))
 
     def _tried(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """One attempt at each task."""
         if self._section.backend == "sequential":
             for task in tasks:
-                if self._interrupts.wanted:
-                    return
-                yield evaluate(task, self._settings)
+                if not self._interrupts.wanted:
+                    yield evaluate(task, self._settings)
             return
         waiting, running = list(reversed(tasks)), dict[Future[Outcome], Task]()
         while waiting or running:
-            while waiting and len(running) < self._section.jobs and not self._interrupts.wanted:
-                task = waiting.pop()
-                running[self._submit(task)] = task
+            self._begin(waiting, running)
             if not running:
                 return  # interrupted
             # a timeout, so that the main thread hears signals wherever it waits
             done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-            if any(isinstance(future.exception(), BrokenExecutor) for future in done):
+            if any(isinstance(future.exception(), _DEATHS) for future in done):
                 self._end_pool()  # one worker is dead, and loky gives up all that were running
                 done, _ = wait(running)
             for future in done:
                 yield self._outcome(future, running.pop(future))
 
-    def _submit(self, task: Task) -> Future[Outcome]:
-        for _ in range(2):
+    def _begin(self, waiting: list[Task], running: dict[Future[Outcome], Task]) -> None:
+        """Give every free worker a task."""
+        while waiting and len(running) < self._section.jobs and not self._interrupts.wanted:
             try:
-                return self._submitted(task)
-            except BrokenExecutor:  # another worker has died just now
-                self._end_pool()
-        raise WorkersDiedError("worker processes die before they take a task")
+                running[self._submitted(waiting[-1])] = waiting[-1]
+            except _DEATHS:
+                if running:
+                    return  # a worker has died just now: what is running will say so
+                self._end_pool()  # one died idle, and harmed nobody
+            else:
+                waiting.pop()
 
     def _submitted(self, task: Task) -> Future[Outcome]:
         pool = self._pool()
@@ -130,7 +131,7 @@ class Workers:
     def _outcome(self, future: Future[Outcome], task: Task) -> Outcome:
         try:
             return future.result()
-        except BrokenExecutor as error:
+        except _DEATHS as error:
             return self._of_the_dead(task, error)
 
     def _of_the_dead(self, task: Task, error: Exception) -> Outcome:

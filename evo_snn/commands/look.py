@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from evo_snn.run import Run
 
 Folder = Annotated[Path, typer.Argument(help="The run's folder.", metavar="DIR")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(help="Let a plug-in run that has this SHA-256.", metavar="HASH"),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Key = Annotated[str, typer.Argument(help="A candidate's key, or its beginning.", metavar="KEY")]
 

@@ -147,11 +147,9 @@ def _objective_entry(metric: "Metric") -> dict[str, Any]:
 
 def _plugins_of_a_run(folder: Path, *, json: bool) -> None:
     """What somebody has to read before a stranger's run may go on."""
-    from evo_snn.plugins import PluginRecord
-    from evo_snn.store import Store
+    from evo_snn.run import open_run
 
-    with Store.open(folder) as store:
-        records = [PluginRecord.from_document(each) for each in store.meta("plugins", [])]
+    records = open_run(folder).plugins
     if json:
         print_json([each.to_document() for each in records])
         return

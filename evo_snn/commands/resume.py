@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from evo_snn.commands.evolve import conclude, showing_what_came_nearest
-from evo_snn.commands.look import Folder
+from evo_snn.commands.look import Accept, Folder
 from evo_snn.commands.whole import of_a_whole_run
 
 
@@ -16,10 +16,7 @@ def resume(
         int | None, typer.Option(min=1, help="How many the run is to have in all.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Overrides workers.jobs.")] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(help="Let a plug-in run that has this SHA-256.", metavar="HASH"),
-    ] = None,
+    accept: Accept = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(

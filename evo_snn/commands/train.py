@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evo_snn.commands.look import Folder, Json
+from evo_snn.commands.look import Accept, Folder, Json
 from evo_snn.commands.output import busy, print_json, print_lines, print_table, short
 from evo_snn.commands.whole import of_a_whole_run
 
@@ -17,6 +17,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the training data.")
     ] = None,
+    accept: Accept = None,
     json: Json = False,
 ) -> None:
     """Train designs fully, and report their accuracy on test data."""
@@ -27,7 +28,7 @@ def train(
     from evo_snn import training
 
     with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
-        table = training.train(run, chosen, epochs=epochs)
+        table = training.train(run, chosen, epochs=epochs, accept=accept or ())
     records = [
         {name: value for name, value in record.items() if value == value}  # noqa: PLR0124 - no NaN
         for record in table.to_dict("records")

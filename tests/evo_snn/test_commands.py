@@ -221,20 +221,20 @@ def test_other_errors_are_one_line_with_a_hint_and_status_1(command, stand_in, t
     assert "Traceback" in command("evolve", tmp_path / "a.toml", "--debug")[2]
 
 
-def test_an_interrupted_search_says_what_is_left_in_one_line_and_status_1(
-    command, stand_in, finished_run, tmp_path
+def test_an_interrupted_search_says_how_to_go_on_in_one_line_and_status_1(
+    command, stand_in, tmp_path
 ):
     def evolve(*_args, **_options):
-        with Store.open(finished_run.folder, read_only=False):
-            raise KeyboardInterrupt
+        interrupt = KeyboardInterrupt()
+        interrupt.add_note("everything is stored; evo-snn resume run goes on")
+        raise interrupt
 
     stand_in("evo_snn.search", evolve=evolve, NothingFeasible=KeyError)
 
     status, out, err = command("evolve", tmp_path / "a.toml")
 
     assert (status, out) == (1, "")
-    left = f"the run in {finished_run.folder} is intact up to its last stored candidate"
-    assert err == f"interrupted: {left}\n"
+    assert err == "interrupted: everything is stored; evo-snn resume run goes on\n"
 
 
 def test_what_is_interrupted_before_it_stores_anything_says_so(command, stand_in, tmp_path):
@@ -248,19 +248,22 @@ def test_what_is_interrupted_before_it_stores_anything_says_so(command, stand_in
     assert (status, out, err) == (1, "", "interrupted: the command did not finish\n")
 
 
-def test_a_search_without_a_feasible_design_is_status_3(command, stand_in, tmp_path):
+def test_a_search_without_a_feasible_design_is_status_3_and_shows_what_came_nearest(
+    command, stand_in, finished_run, tmp_path
+):
     class NothingFeasible(RuntimeError):  # noqa: N818 - the name that the search gives it
-        pass
+        run = finished_run
 
     def evolve(*_args, **_options):
-        raise NothingFeasible("24 candidates, none meets area_mm2 <= 0.001")
+        raise NothingFeasible("no design met all constraints")
 
     stand_in("evo_snn.search", evolve=evolve, NothingFeasible=NothingFeasible)
 
     status, out, err = command("evolve", tmp_path / "a.toml")
 
-    assert (status, out) == (3, "")
-    assert err == "error: 24 candidates, none meets area_mm2 <= 0.001\n"
+    assert status == 3
+    assert finished_run.least_infeasible()["key"][0][:8] in out
+    assert err == "error: no design met all constraints\n"
 
 
 def test_evolve_passes_its_options_and_ends_with_what_to_do_next(
@@ -272,7 +275,7 @@ def test_evolve_passes_its_options_and_ends_with_what_to_do_next(
         asked.update(options, config=config)
         return finished_run
 
-    stand_in("evo_snn.search", evolve=evolve)
+    stand_in("evo_snn.search", evolve=evolve, NothingFeasible=KeyError)
     figure = finished_run.folder / "figures" / "front.png"
     stand_in("analysis", save_figures=lambda run: [figure])
     monkeypatch.setattr("evo_snn.guard.require_own", lambda *_names: None)
@@ -304,7 +307,7 @@ def test_evolve_passes_its_options_and_ends_with_what_to_do_next(
 def test_train_reports_each_design(command, stand_in, finished_run):
     asked = []
 
-    def train(run, keys, epochs=None):
+    def train(run, keys, epochs=None, accept=()):
         asked.append((run.folder, list(keys), epochs))
         return pd.DataFrame(
             {

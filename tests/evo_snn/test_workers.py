@@ -1,6 +1,7 @@
 """Workers that fail, die, hang or take all memory: the search goes on, and says what happened."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -8,11 +9,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from evo_snn.config import DataSection, TrainingSection, WorkersSection
+from evo_snn.evaluation import EvaluationSettings, Task
 from evo_snn.run import Run
 from evo_snn.search import resume
 from evo_snn.store import Store
+from evo_snn.training import data_digest, dataset
+from evo_snn.workers import Workers
+from genomes.spaces import make_space
+from hardware import load_chip
 from tests.evo_snn.searches import assert_equal_runs, search
 
 ROOT = Path(__file__).parents[2]
@@ -110,8 +118,8 @@ FAULTS = {
     # what a candidate does: (kind, part of the line)
     "os.kill(os.getpid(), signal.SIGKILL)": ("worker died", "SIGKILL"),
     "os.abort()": ("worker died", "SIGABRT"),
-    "[bytearray(10 ** 8) for _ in range(10 ** 6)]": ("out of memory", "MemoryError"),
-    "time.sleep(10 ** 6)": ("timed out", "longer than workers.timeout_seconds = 10"),
+    "[bytearray(10 ** 9) for _ in range(10 ** 6)]": ("out of memory", "MemoryError"),
+    "time.sleep(10 ** 6)": ("timed out", "longer than workers.timeout_seconds = 30"),
 }
 
 
@@ -126,7 +134,7 @@ def test_what_kills_its_worker_hangs_or_takes_all_memory_is_failed(
         tmp_path,
         branches,
         search__generations=1,
-        workers__timeout_seconds=10.0,  # far more than an evaluation takes
+        workers__timeout_seconds=30.0,  # far more than an evaluation takes
         workers__memory_gb=4.0,
     )
     with Store.open(run.folder) as store:
@@ -217,3 +225,25 @@ def test_no_worker_outlives_a_killed_driver(tmp_path: Path) -> None:
     short = {"workers.backend": "sequential"}
     run = resume(folder, generations=len(Run(folder).generations()) + 1, overrides=short)
     assert run.candidates()["key"].is_unique
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_a_worker_that_dies_idle_harms_nobody(tmp_path: Path) -> None:
+    settings = EvaluationSettings(
+        data=DataSection(name="digits"),
+        data_digest=data_digest(dataset(DataSection(name="digits"))),
+        training=TrainingSection(steps=1, batch_size=8, evaluations=1),
+        chip=load_chip("rram_32nm"),
+    )
+    space = make_space("plain", (1, 8, 8), 10, {"max_stages": 1, "widths": [4]})
+    tasks = [
+        Task(space.key(one), tuple(one.tolist()), space.decode(one), (), 1)
+        for one in space.sample(2, np.random.default_rng(0))
+    ]
+    with Workers(WorkersSection(backend="loky", jobs=1), settings) as workers:
+        before = children(os.getpid())
+        first = list(workers.run(tasks[:1]))
+        for process in children(os.getpid()) - before:
+            os.kill(process, signal.SIGKILL)
+        second = list(workers.run(tasks[1:]))
+    assert [one.failure for one in (*first, *second)] == [None, None]
