@@ -1,6 +1,7 @@
 """Commands of a run say of a damaged folder that it is damaged, not where that was noticed."""
 
 import functools
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import typer
 
 from evo_snn.filesystem import StoreWriteError
 from genomes.errors import RequestError
+
+# What SQLite says of tables that are not there, and of pages that make no sense.
+_OF_CONTENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def of_a_whole_run(command: Callable[..., None]) -> Callable[..., None]:
@@ -22,14 +26,20 @@ def of_a_whole_run(command: Callable[..., None]) -> Callable[..., None]:
     def told(**arguments: Any) -> None:
         try:
             command(**arguments)
-        except (RequestError, StoreWriteError, typer.Exit):
+        except (RequestError, typer.Exit):
             raise
         except Exception as error:
-            if damage := _damage(arguments["folder"]):
+            if not _is_of_the_disk(error) and (damage := _damage(arguments["folder"])):
                 raise damage from error
             raise
 
     return told
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """True where a write failed, unless for what the database itself holds."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return isinstance(error, StoreWriteError) and (code is None or code & 0xFF not in _OF_CONTENT)
 
 
 def _damage(folder: Path) -> RequestError | None:
