@@ -22,9 +22,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Speeds on this machine, as a table and as runs/out/bench.json.
+# Speeds on this machine, as a table and as runs/out/bench.json; whether a long search slows down.
 bench: $(STAMP)
 	$(BIN)/python runs/benchmarks/bench.py --out runs/out/bench.json
+	$(BIN)/python runs/benchmarks/long_run.py
 
 install: $(STAMP)
 
