@@ -106,9 +106,9 @@ def _is_at_rest(folder: Path) -> bool:
 
 
 def is_of_writing(error: Exception) -> bool:
-    """Whether SQLite could not write: a full disk, a broken one, a reader that does not end."""
+    """Whether something could not be written: a full disk, a broken one, one that is busy."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    return name.startswith(_OF_WRITING) and name not in _OF_READING
+    return isinstance(error, OSError) or (name.startswith(_OF_WRITING) and name not in _OF_READING)
 
 
 def unreadable(folder: Path, error: Exception) -> RequestError:

@@ -378,9 +378,7 @@ class Store(Reader):
         except BaseException as error:
             with suppress(sqlite3.Error):  # SQLite may have taken it back itself
                 self._database.execute("ROLLBACK")
-            if isinstance(error, OSError) or (
-                isinstance(error, sqlite3.Error) and is_of_writing(error)
-            ):
+            if isinstance(error, OSError | sqlite3.Error) and is_of_writing(error):
                 raise StoreWriteError(self.folder, _reason(error)) from error
             raise
 
