@@ -2,7 +2,7 @@
 
 Each worker runs one torch thread and loads the data once. Weights of sources travel by path, those
 of outcomes by value; only the driver writes. A task that fails, or is in the hands of a process
-that dies, is tried once more, alone, after the others.
+that dies, is tried again, alone, after the others.
 
 The processes are those of joblib's own backend, loky, asked directly: ``joblib.Parallel`` looks
 ahead, and does not tell which tasks a dead worker had.
@@ -30,6 +30,7 @@ from evo_snn.evaluation import EvaluationSettings, Failure, Outcome, Task, evalu
 from evo_snn.interrupts import Interrupts
 from evo_snn.limits import ended_after, memory_share, prepare_process
 
+DIED = "worker died"
 _DEATHS = (BrokenExecutor, ShutdownExecutorError)
 _GIGABYTE = 10**9
 _EXIT_CODES = re.compile(r"(?<=exit codes of the workers are )\{.*?\}")
@@ -83,9 +84,21 @@ class Workers:
                 again[outcome.key] = outcome
         for task in tasks:
             if task.key in again:
-                earlier = again[task.key].failures
-                for outcome in self._tried([task]):
-                    yield replace(outcome, failures=(*earlier, *outcome.failures))
+                yield from self._alone(task, again[task.key])
+
+    def _alone(self, task: Task, last: Outcome) -> Iterator[Outcome]:
+        """Further attempts at a task that has failed; nothing after an interrupt.
+
+        A process that died with others at work may have died of another's fault, or of nobody's:
+        that death does not count.
+        """
+        for _ in range(2 if last.failures[-1].kind == DIED else 1):
+            for outcome in self._tried([task]):
+                last = replace(outcome, failures=(*last.failures, *outcome.failures))
+            if self._interrupts.wanted or last.failure is None:
+                break
+        if last.failure is None or not self._interrupts.wanted:
+            yield last
 
     def _tried(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """One attempt at each task."""
@@ -145,7 +158,7 @@ class Workers:
             text = f"longer than workers.timeout_seconds = {self._section.timeout_seconds:g}"
         else:
             codes = _EXIT_CODES.search(str(error))
-            kind = "worker died"
+            kind = DIED
             ends = codes[0] if codes else str(error)
             text = f"its process, or another at work beside it, ended: {ends}"
         failure = "\n".join(part for part in (f"{kind}: {text}", diary.strip()) if part)

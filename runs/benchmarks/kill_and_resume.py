@@ -82,12 +82,14 @@ def killed_workers(config: Path, folder: Path, kills: int, rng: random.Random) -
     """Kill worker processes of a run that goes on; how many were killed."""
     evolving = [*COMMAND, "evolve", str(config), "--out", str(folder), "--no-figures"]
     driver = subprocess.Popen(evolving, **QUIET)  # noqa: S603 - our own command
-    killed = 0
+    killed = before = 0
     while driver.poll() is None:
-        if killed < kills and evaluated(folder):
-            time.sleep(rng.uniform(0, 2))
+        # a candidate that is killed whenever it is tried has to fail: let something come of it
+        if killed < kills and evaluated(folder) > before:
+            time.sleep(rng.uniform(0, 1))
             workers = children(driver.pid)
             if workers:
+                before = evaluated(folder)
                 killed += kill(rng.choice(workers))
         time.sleep(0.1)
     return killed
