@@ -40,7 +40,8 @@ from evo_snn.guard import require_own
 
 if TYPE_CHECKING:
     from evo_snn.candidate import Candidate
-    from evo_snn.config import Config, load_config
+    from evo_snn.config import Config
+    from evo_snn.config_file import load_config
     from evo_snn.datasets import load_dataset
     from evo_snn.objectives import objective
     from evo_snn.run import Run, open_run
@@ -77,7 +78,7 @@ _HOMES = {
     "Run": "evo_snn.run",
     "estimate": "hardware",
     "evolve": "evo_snn.search",
-    "load_config": "evo_snn.config",
+    "load_config": "evo_snn.config_file",
     "load_dataset": "evo_snn.datasets",
     "objective": "evo_snn.objectives",
     "open_run": "evo_snn.run",

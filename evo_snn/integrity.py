@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evo_snn.config import load_config
+from evo_snn.config_file import load_config
 from evo_snn.connection import DATABASE, READING_ERRORS, connect_reader
 from evo_snn.content import Content, Problem, config_problems, load_content, problems_of
 from evo_snn.filesystem import lock_holder

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.config import Config, load_config
+from evo_snn.config import Config
+from evo_snn.config_file import load_config
 from evo_snn.pareto import nondominated, oriented
 from evo_snn.plugins import PluginRecord
 from evo_snn.store import CONFIG, Store

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from evo_snn.config import Config, load_config, to_toml
+from evo_snn.config import Config
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.environment import current_environment, differences
 from evo_snn.interrupts import Interrupts
 from evo_snn.loop import DamagedRunError, Loop, ReplayError, SearchFailedError

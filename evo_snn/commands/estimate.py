@@ -35,7 +35,7 @@ def estimate(
 ) -> None:
     """Area, energy and latency of a workload, or of each in a list."""
     import hardware
-    from evo_snn.config import parse_set
+    from evo_snn.config_file import parse_set
     from genomes.workload import load_workloads
 
     resolved = hardware.load_chip(chip, dict(parse_set(item) for item in set_ or ()))

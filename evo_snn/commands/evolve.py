@@ -35,7 +35,7 @@ def evolve(
     figures: Annotated[bool, typer.Option(help="Draw the figures at the end.")] = True,
 ) -> None:
     """Search: evolve designs, print the front, draw the figures."""
-    from evo_snn.config import parse_set
+    from evo_snn.config_file import parse_set
 
     if out is not None and not out.strip():
         raise RequestError("--out", out, "a folder", "A dot is the current one.")

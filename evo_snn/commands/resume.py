@@ -28,7 +28,7 @@ def resume(
     figures: Annotated[bool, typer.Option(help="Draw the figures at the end.")] = True,
 ) -> None:
     """Go on with a search where it stopped, or for more generations."""
-    from evo_snn.config import parse_set
+    from evo_snn.config_file import parse_set
 
     overrides = dict(parse_set(text) for text in settings or ())
     from evo_snn import search

@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     arguments = parser.parse_args()
-    from evo_snn.config import parse_set
+    from evo_snn.config_file import parse_set
 
     settings = dict(parse_set(text) for text in arguments.settings)
     tasks = [(arm, seed) for seed in range(arguments.seeds) for arm in ARMS]

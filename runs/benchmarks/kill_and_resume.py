@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from evo_snn.config import load_config, to_toml
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.run import Run
 from evo_snn.search import evolve, resume
 from evo_snn.store import Store

@@ -8,7 +8,7 @@ import analysis
 from analysis.costs import chosen
 from analysis.view import look
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.config import load_config, to_toml
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.run import HYPERVOLUME_BOX, open_run
 from evo_snn.store import Store
 from genomes.workload import Workload

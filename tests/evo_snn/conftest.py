@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.config import load_config, to_toml
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.run import HYPERVOLUME_BOX, Run
 from evo_snn.store import Store
 from genomes.spaces import make_space

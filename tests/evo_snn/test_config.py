@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evo_snn.config import Bounds, Config, load_config, parse_set, to_toml, usable_cores
+from evo_snn.config import Bounds, Config, usable_cores
+from evo_snn.config_file import load_config, parse_set, to_toml
 from genomes.errors import RequestError
 from hardware import DEFAULT_CHIP
 

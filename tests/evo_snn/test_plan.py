@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evo_snn.config import load_config
+from evo_snn.config_file import load_config
 from evo_snn.objectives import BUILT_IN, Metric
 from evo_snn.plan import completed_box, make_plan
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from evo_snn.config import load_config
+from evo_snn.config_file import load_config
 from evo_snn.datasets import dataset_description, dataset_descriptions, dataset_names, load_dataset
 from evo_snn.objectives import (
     BUILT_IN,

@@ -19,7 +19,8 @@ from typing import Any
 
 from evo_snn import connection, search, workers
 from evo_snn.commands import main
-from evo_snn.config import Config, load_config, to_toml
+from evo_snn.config import Config
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.evaluation import EvaluationSettings, Outcome, Task
 from evo_snn.plan import Plan
 from tests.evo_snn.searches import TINY

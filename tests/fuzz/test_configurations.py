@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evo_snn.config import Config, load_config, parse_set, to_toml
+from evo_snn.config import Config
+from evo_snn.config_file import load_config, parse_set, to_toml
 from evo_snn.plan import make_plan
 from genomes.errors import RequestError
 

@@ -5,7 +5,7 @@ import pytest
 
 import evo_snn
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.config import load_config, to_toml
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.run import HYPERVOLUME_BOX, open_run
 from evo_snn.store import Store
 

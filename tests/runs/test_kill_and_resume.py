@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evo_snn.config import load_config, to_toml
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.search import evolve, resume
 
 PATH = Path(__file__).parents[2] / "runs" / "benchmarks" / "kill_and_resume.py"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from evo_snn.config import load_config, to_toml
+from evo_snn.config_file import load_config, to_toml
 from evo_snn.objectives import chosen_metrics
 from evo_snn.run import open_run
 from evo_snn.testing import check_objective
