@@ -1,9 +1,10 @@
 """A drill: a search is killed again and again, and has to end as one that nobody touched.
 
 For every algorithm and inheritance strategy, one run is left alone; another has its driver killed
-(SIGKILL) at random moments, each time resumed, with another number of workers each time; a third
-has its worker processes killed while it goes on. All must be equal bit for bit: candidates, front,
-hypervolumes, and the SHA-256 of every file of weights that is kept.
+(SIGKILL) at random moments, each time resumed, with another number of workers each time; another
+has its worker processes killed while it goes on; one ends after half of its generations and is
+extended; others have other workers. All must be equal bit for bit: candidates, front, hypervolumes,
+and the SHA-256 of every file of weights that is kept.
 
     python runs/benchmarks/kill_and_resume.py --driver-kills 10 --worker-kills 5
 """
@@ -26,6 +27,7 @@ from evo_snn.store import Store
 ALGORITHMS = ("nsga2", "sms-emoa")
 STRATEGIES = ("none", "parents", "shared")
 COMMAND = (sys.executable, "-m", "evo_snn")
+ALONE = {"workers.backend": "sequential", "workers.jobs": 1}
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SMALL = {
     "data": {"name": "digits"},
@@ -115,9 +117,36 @@ def kill(process: int) -> bool:
     return True
 
 
-def drill(folder: Path, arguments: argparse.Namespace) -> bool:
-    """One line a combination; whether all were equal."""
+def compared(config: Path, place: Path, arguments: argparse.Namespace) -> dict[str, bool]:
+    """What was done to a run → whether it ended as the one that was left alone."""
     rng = random.Random(arguments.seed)  # noqa: S311 - moments, not secrets
+    evolve(config, place / "alone", overrides=ALONE)
+    expected = contents(place / "alone")
+    equal = {}
+    if arguments.driver_kills:
+        stored = killed_drivers(config, place / "driver", arguments.driver_kills, rng)
+        if not stored[-1]:  # it never came so far as to make its folder
+            evolve(config, place / "driver")
+        resume(place / "driver", jobs=2)
+        equal[f"driver killed with {stored} evaluated"] = contents(place / "driver") == expected
+    if arguments.worker_kills:
+        killed = killed_workers(config, place / "workers", arguments.worker_kills, rng)
+        equal[f"{killed} workers killed"] = contents(place / "workers") == expected
+    half = arguments.generations // 2
+    evolve(config, place / "longer", generations=half, overrides=ALONE)
+    resume(place / "longer", generations=arguments.generations)
+    equal[f"{half} generations, then {arguments.generations}"] = (
+        contents(place / "longer") == expected
+    )
+    for backend, jobs in arguments.workers:
+        folder = place / f"{backend}-{jobs}"
+        evolve(config, folder, jobs=int(jobs), overrides={"workers.backend": backend})
+        equal[f"{backend} {jobs}"] = contents(folder) == expected
+    return equal
+
+
+def drill(folder: Path, arguments: argparse.Namespace) -> bool:
+    """Lines for each combination; whether all were equal."""
     all_equal = True
     for algorithm in arguments.algorithms:
         for strategy in arguments.strategies:
@@ -130,21 +159,10 @@ def drill(folder: Path, arguments: argparse.Namespace) -> bool:
             }
             config = place / "config.toml"
             config.write_text(to_toml(load_config(SMALL, settings)), encoding="utf-8")
-            alone = {"workers.backend": "sequential", "workers.jobs": 1}
-            evolve(config, place / "alone", overrides=alone)
-            expected = contents(place / "alone")
-            stored = killed_drivers(config, place / "driver", arguments.driver_kills, rng)
-            resume(place / "driver", jobs=2)
-            killed = killed_workers(config, place / "workers", arguments.worker_kills, rng)
-            equal = [
-                contents(place / "driver") == expected,
-                contents(place / "workers") == expected,
-            ]
-            all_equal = all_equal and all(equal)
-            print(f"{algorithm:9} {strategy:8} driver killed {len(stored)} times, with", stored,
-                  f"of {len(expected[0])} evaluated: {'equal' if equal[0] else 'DIFFERENT'};",
-                  f"{killed} workers killed: {'equal' if equal[1] else 'DIFFERENT'}",
-                  flush=True)  # fmt: skip
+            for what, equal in compared(config, place, arguments).items():
+                result = "equal" if equal else "DIFFERENT"
+                print(f"{algorithm:9} {strategy:8} {what}: {result}", flush=True)
+                all_equal = all_equal and equal
     return all_equal
 
 
@@ -156,6 +174,13 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=8)
     parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
+    parser.add_argument(
+        "--workers",
+        nargs="*",
+        type=lambda text: text.split(":"),
+        default=[["loky", "1"], ["loky", "2"], ["loky", "3"], ["threading", "2"]],
+        metavar="BACKEND:JOBS",
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
