@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.commands import main
 from evo_snn.config_file import load_config, to_toml
 from evo_snn.run import HYPERVOLUME_BOX, Run
 from evo_snn.store import Store
@@ -87,3 +88,16 @@ def pristine_run(tmp_path_factory):
             store.record_generation(number, [found[0].key, *keys], 0.1 * number, 1.0 + number)
         store.set_meta(HYPERVOLUME_BOX, {"accuracy": [1.0, 0.0], "area_mm2": [0.1, 10.0]})
     return folder
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command line in this process: (exit status, standard output, standard error)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run

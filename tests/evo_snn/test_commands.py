@@ -9,25 +9,11 @@ import pandas as pd
 import pytest
 
 import evo_snn
-from evo_snn.commands import main
 from evo_snn.plugins import PluginRecord
 from evo_snn.store import Store
 from genomes.errors import RequestError
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def command(capsys):
-    """Run a command line in this process: (exit status, standard output, standard error)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 
 import evo_snn
 from evo_snn.candidate import Candidate
-from evo_snn.commands import main
 from evo_snn.integrity import check
 from evo_snn.schema import FORMAT_VERSION
 from evo_snn.search import resume
@@ -421,17 +420,6 @@ def test_where_there_is_no_run_or_a_newer_one_it_is_a_wrong_request(folder, tmp_
 
 
 # The command
-
-
-@pytest.fixture
-def command(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_all_is_well_in_one_line(command, folder):

@@ -8,7 +8,6 @@ import pytest
 from safetensors.numpy import save
 
 import evo_snn
-from evo_snn.commands import main
 from evo_snn.integrity import check
 from evo_snn.repair import repair
 from evo_snn.search import resume
@@ -178,17 +177,6 @@ def test_a_run_that_is_written_is_not_repaired(folder):
 
 
 # The command
-
-
-@pytest.fixture
-def command(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_the_command_says_each_repair_and_what_it_costs(command, folder):

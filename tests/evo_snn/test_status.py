@@ -12,7 +12,6 @@ import pytest
 
 from evo_snn import sessions
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.commands import main
 from evo_snn.commands.status import duration, next_command, size
 from evo_snn.reader import GenerationRecord
 from evo_snn.sessions import SessionRecord
@@ -221,17 +220,6 @@ def test_a_killed_run_is_running_before_and_stopped_after(tmp_path):
         process.stdout.close()
     found = read_status(tmp_path / "run")
     assert (found.state, found.evaluated, found.writer) == ("stopped", 1, None)
-
-
-@pytest.fixture
-def command(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_the_command_says_it_in_lines(command, run):
