@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from evo_snn.limits import LEAST_MEMORY_GB, memory_share_gb
 from genomes.errors import RequestError, request_error, unknown_name
 
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
@@ -201,8 +202,8 @@ class WorkersSection(_Section):
     to bear what they do, and without limits.
 
     ``timeout_seconds`` is how long an evaluation may take before its process is ended.
-    ``memory_gb`` is what a process may take, in 10^9 bytes; where it is not said, an equal share
-    of what is free when the search starts.
+    ``memory_gb`` is what a process may take, in 10^9 bytes, when it trains on the CPU; half of all
+    memory where it is not said, however many work and whatever is free.
     """
 
     jobs: Annotated[Count, Field(le=_MOST_JOBS)] = Field(
@@ -210,7 +211,9 @@ class WorkersSection(_Section):
     )
     backend: Literal["loky", "threading", "sequential"] = "loky"
     timeout_seconds: Annotated[Real, Field(gt=0, le=1e8)] = 3600.0
-    memory_gb: Annotated[Real, Field(gt=0, le=1e8)] | None = None
+    memory_gb: Annotated[Real, Field(ge=LEAST_MEMORY_GB, le=1e8)] | None = Field(
+        default_factory=memory_share_gb
+    )
 
 
 class HypervolumeSection(_Section):
@@ -250,6 +253,33 @@ class Config(_Section):
     workers: WorkersSection = Field(default_factory=WorkersSection)
     hypervolume: HypervolumeSection = Field(default_factory=HypervolumeSection)
     weights: WeightsSection = Field(default_factory=WeightsSection)
+
+    def fixed(self) -> dict[str, Any]:
+        """Dotted key → value of everything that a run keeps from its beginning to its end.
+
+        What may change between sessions is left out: how far it goes, who works on it, and where
+        its data and its device are.
+        """
+        document = self.model_dump(exclude_none=True)
+        flat = {
+            f"{section}.{key}": value
+            for section, table in document.items()
+            for key, value in table.items()
+        }
+        free = ("search.generations", "data.path", "training.device")
+        return {
+            key: value
+            for key, value in flat.items()
+            if key not in free and not key.startswith("workers.")
+        }
+
+    def first_difference(self, other: "Config") -> tuple[str, Any, Any] | None:
+        """The first fixed key in which another configuration differs: (key, here, there)."""
+        here, there = self.fixed(), other.fixed()
+        for key in sorted({*here, *there}):
+            if here.get(key) != there.get(key):
+                return key, here.get(key), there.get(key)
+        return None
 
 
 def config_error(error: ValidationError, model: type[BaseModel], *, field: str) -> RequestError:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evo_snn.config import Config
+from evo_snn.config_file import load_config
 from evo_snn.plugins import PluginRecord
+from genomes.documents import parse_toml
 from genomes.errors import RequestError
 from genomes.space import SearchSpace
 from genomes.spaces import OWN_SPACES, make_space
@@ -157,7 +159,7 @@ def problems_of(content: Content) -> Iterator[Problem]:
 
 def config_problems(
     content: Content, config: Config, environment: Mapping[str, Any]
-) -> Iterator[Problem]:
+) -> list[Problem]:
     """Where the configuration of a run and its database differ.
 
     Args:
@@ -165,6 +167,13 @@ def config_problems(
         config: As ``config.toml`` has it.
         environment: The table ``[environment]`` there.
     """
+    return [*_named_problems(content, config, environment)] or [*_edited(content, config)]
+
+
+def _named_problems(
+    content: Content, config: Config, environment: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Differences from what the database has in tables of its own."""
     space = _document(content, "space")
     options = space.get("options")
     own = OWN_SPACES.get(config.search.space)
@@ -189,6 +198,25 @@ def config_problems(
         if here != there:
             text = f"config.toml: {name} is {here!r}, but the database has {there!r}"
             yield Problem("configuration", text, file="config.toml")
+
+
+def _edited(content: Content, config: Config) -> Iterator[Problem]:
+    """The first key that differs from the configuration as the run began with it."""
+    try:
+        difference = _began_with(content).first_difference(config)
+    except ValueError as error:
+        yield Problem("configuration", f"the database's own configuration: {error}")
+        return
+    if difference is not None:
+        key, there, here = difference
+        text = f"config.toml: {key} is {here!r}, but the run began with {there!r}"
+        yield Problem("configuration", text, file="config.toml")
+
+
+def _began_with(content: Content) -> Config:
+    """The configuration as the run began with it; ValueError where that is none."""
+    stored = content.value("config")
+    return load_config(parse_toml(stored if isinstance(stored, str) else ""))
 
 
 # Generations

@@ -3,9 +3,7 @@
 Checking writes nothing, trains nothing and imports no plug-in; it may be done while a run goes on.
 """
 
-import hashlib
 import os
-import re
 import sqlite3
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,16 +15,14 @@ from typing import Any
 from evo_snn.config_file import load_config
 from evo_snn.connection import DATABASE, READING_ERRORS, connect_reader
 from evo_snn.content import Content, Problem, config_problems, load_content, problems_of
-from evo_snn.filesystem import lock_holder
-from evo_snn.folder import CONFIG, LOCK, WEIGHTS, resolved
+from evo_snn.filesystem import fault_of, lock_holder
+from evo_snn.folder import CONFIG, LOCK, WEIGHTS, is_file_name, left_behind, resolved
 from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256
 from evo_snn.schema import TABLES
 from evo_snn.store import Store
 from genomes.errors import RequestError
 
 _SHOWN = 20  # lines of SQLite's own report
-_FILE_NAME = re.compile(r"[0-9A-Za-z_-]{1,200}")  # of weights, without its suffix
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ def _config_file_problems(folder: Path, content: Content) -> list[Problem]:
     environment = document.get("environment", {})
     if not isinstance(environment, Mapping):
         return [Problem("configuration", f"{CONFIG}: environment is no table", file=CONFIG)]
-    return list(config_problems(content, config, environment))
+    return config_problems(content, config, environment)
 
 
 def _file_problems(folder: Path, content: Content, *, alone: bool) -> list[Problem]:
@@ -166,7 +162,8 @@ def _file_problems(folder: Path, content: Content, *, alone: bool) -> list[Probl
     if found and not alone:
         found = _still_there(folder, found)
     if alone or lock_holder(folder / LOCK) is None:
-        found += _leftovers(folder, {*map(_weights_name, content.weights), bank})
+        wanted = {*map(_weights_name, content.weights), bank}
+        found += _leftovers(folder, left_behind(folder, wanted))
     return found
 
 
@@ -176,31 +173,12 @@ def _weights_name(key: str) -> str:
 
 def _weights_problem(folder: Path, key: str, digest: str) -> Problem | None:
     name = _weights_name(key)
-    if not _FILE_NAME.fullmatch(key):  # such a key may name any file of the machine
+    if not is_file_name(key):
         return Problem("candidate", f"candidate {key!r}: its key is no name of a file", key)
-    fault = _fault(folder / name, digest)
+    fault = fault_of(folder / name, digest)
     if fault is None:
         return None
     return Problem("weights", f"weights of candidate {key}: {fault}", key, name, repairable=True)
-
-
-def _fault(path: Path, digest: str | None) -> str | None:
-    """What is wrong with a file that should be there, and have a SHA-256 where one is stored."""
-    if not path.is_file():
-        return f"{path.name} is no file" if path.exists() else f"{path.name} is missing"
-    try:
-        same = digest is None or _sha256(path) == digest
-    except OSError as error:
-        return f"{path.name} cannot be read: {error.strerror}"
-    return None if same else f"{path.name} does not have its stored SHA-256"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _bank_name(content: Content) -> str | None:
@@ -215,7 +193,7 @@ def _bank_problems(folder: Path, name: str | None, digest: str | None) -> Iterat
     from safetensors import SafetensorError, safe_open
 
     path = folder / name
-    fault = _fault(path, digest)
+    fault = fault_of(path, digest)
     if fault is None:
         try:
             with safe_open(path, framework="numpy"):
@@ -233,21 +211,9 @@ def _still_there(folder: Path, found: list[Problem]) -> list[Problem]:
     return [problem for problem in found if problem.file in wanted]
 
 
-def _leftovers(folder: Path, known: set[str | None]) -> list[Problem]:
-    """Files that a killed writer left: temporary ones, and weights that nothing refers to."""
-    temporary = [*folder.glob(".*.tmp"), *(folder / WEIGHTS).glob(".*.tmp")]
-    weights = (folder / WEIGHTS).glob("*.safetensors")
-    return [
-        *(_leftover(folder, path, "is left of a killed write") for path in sorted(temporary)),
-        *(
-            _leftover(folder, path, "is of no candidate")
-            for path in sorted(weights)
-            if path.relative_to(folder).as_posix() not in known
-        ),
-    ]
-
-
-def _leftover(folder: Path, path: Path, why: str) -> Problem:
-    name = path.relative_to(folder).as_posix()
-    is_file = path.is_symlink() or not path.is_dir()
-    return Problem("leftover", f"{name} {why}", file=name, repairable=is_file)
+def _leftovers(folder: Path, paths: list[Path]) -> Iterator[Problem]:
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        why = "is left of a killed write" if path.suffix == ".tmp" else "is of no candidate"
+        is_file = path.is_symlink() or not path.is_dir()
+        yield Problem("leftover", f"{name} {why}", file=name, repairable=is_file)

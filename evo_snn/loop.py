@@ -28,6 +28,9 @@ from evo_snn.workers import Workers
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
 
+_FAILURES_TO_STOP = 8
+"""Evaluations in a row that have to fail, all of a generation among them, before a search stops."""
+
 
 class SearchFailedError(RuntimeError):
     """Every candidate of a generation failed. What was stored before is intact."""
@@ -44,22 +47,13 @@ class DamagedRunError(RuntimeError):
 class Loop:
     """One search in progress: what is known so far, and the steps of a generation."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        store: Store,
-        workers: Workers,
-        reporter: Reporter,
-        interrupts: Interrupts,
-    ) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
         self._store = store
-        self._workers = workers
-        self._reporter = reporter
-        self._interrupts = interrupts
         # without architectures and workloads, which the folder has
         self._known = {one.key: one for one in store.candidates(details=False)}
-        self._asked_for = 0
+        self._asked_for = self._finished = 0  # candidates, generations
+        self._failed_in_a_row = 0
         # the box that the run began with, so that a replay tells what was told
         box = {name: (best, worst) for name, (best, worst) in store.meta(FIRST_BOX).items()}
         self._scores = Scores(plan.objectives, plan.constraints, box)
@@ -76,81 +70,98 @@ class Loop:
             affordable=plan.affordable,
         )
 
-    def run(self) -> None:
-        """All generations; those that are stored are not evaluated again.
+    def replay(self) -> None:
+        """Ask and tell again what is stored, and check that the rest can follow; writes nothing.
+
+        Raises:
+            ReplayError: what is stored does not fit the algorithm.
+            RequestError: weights that children would inherit were not kept.
+        """
+        for stored in self._store.generations():
+            asked = self._algorithm.ask()
+            keys = [self.plan.space.key(one.genome) for one in asked]
+            _check_replay(stored, keys)
+            self._tell([self._known[key] for key in keys])
+        if 0 < self._finished < self.plan.config.search.generations:
+            self._check_weights()
+
+    def run(self, workers: Workers, reporter: Reporter, interrupts: Interrupts) -> None:
+        """All generations that are not finished; of the next, what is not evaluated.
+
+        Failed candidates of that one are evaluated again.
 
         Raises:
             KeyboardInterrupt: the user wanted it to end.
-            SearchFailedError: every candidate of a generation failed.
-            ReplayError: what is stored does not fit the algorithm.
+            SearchFailedError: evaluations fail, one after the other.
             DamagedRunError: a file of weights is not whole.
         """
-        stored = self._store.generations()
-        self._reporter.resumed(self._known.values(), len(stored))
-        for number in range(self._plan.config.search.generations):
-            if self._interrupts.wanted:
+        for key in self._store.forget_failures(self._finished):
+            del self._known[key]
+        reporter.resumed(self._known.values(), self._finished)
+        for number in range(self._finished, self.plan.config.search.generations):
+            if interrupts.wanted:
                 raise KeyboardInterrupt
             started = time.perf_counter()
             asked = self._algorithm.ask()
             if not asked:
                 LOGGER.warning("the space holds no further design; stopped after %d", number)
                 break
-            keys = [self._plan.space.key(one.genome) for one in asked]
-            if number < len(stored):
-                self._check_replay(stored[number], keys)
-            else:
-                if number == len(stored):
-                    self._check_weights(number)
-                self._evaluate(number, asked, keys)
+            keys = [self.plan.space.key(one.genome) for one in asked]
+            self._evaluate(number, asked, keys, workers, reporter)
             generation = [self._known[key] for key in keys]
-            self._scores.add(generation)
-            self._algorithm.tell(
-                self._scores.objectives(generation), self._scores.violations(generation)
-            )
-            self._asked_for += len(keys)
-            if number >= len(stored):
-                self._finish(number, generation, started)
-        if self._plan.config.weights.keep == "front":
+            self._check_failures(generation)
+            self._tell(generation)
+            reporter.generation(number, self._finish(number, generation, started))
+        if self.plan.config.weights.keep == "front":
             self._store.prune_weights(self._scores.front_keys)
 
-    # Replaying
+    def _tell(self, generation: Sequence[Candidate]) -> None:
+        """Let scores and algorithm know what came of a generation."""
+        self._failed_in_a_row = self._failures_in_a_row(generation)
+        self._scores.add(generation)
+        self._algorithm.tell(
+            self._scores.objectives(generation), self._scores.violations(generation)
+        )
+        self._asked_for += len(generation)
+        self._finished += 1
 
-    def _check_replay(self, stored: GenerationRecord, keys: Sequence[str]) -> None:
-        if list(stored.keys) != list(keys):
-            raise ReplayError(
-                f"generation {stored.number} of the run cannot be repeated: the algorithm asks for"
-                " other designs now, since versions differ. Go on with those of config.toml."
-            )
-
-    def _check_weights(self, number: int) -> None:
+    def _check_weights(self) -> None:
         """Refuse to breed where weights that children would inherit were not kept."""
-        if self._plan.config.inheritance.strategy != "parents":
+        if self.plan.config.inheritance.strategy != "parents":
             return
         kept: set[str | None] = {*self._store.weights_digests()}
         kept |= {event.key for event in self._store.events() if event.kind == "repair"}
-        parents = (self._known[self._plan.space.key(one)] for one in self._algorithm.population())
+        parents = (self._known[self.plan.space.key(one)] for one in self._algorithm.population())
         if any(one.trained and one.key not in kept for one in parents):
             raise RequestError(
                 "--generations",
-                self._plan.config.search.generations,
-                f"{number}, the finished ones",
+                self.plan.config.search.generations,
+                f"{self._finished}, the finished ones",
                 "weights.keep = 'front' left no weights for further children to inherit.",
             )
 
     # Evaluating
 
-    def _evaluate(self, number: int, asked: Sequence[Asked], keys: Sequence[str]) -> None:
+    def _evaluate(
+        self,
+        number: int,
+        asked: Sequence[Asked],
+        keys: Sequence[str],
+        workers: Workers,
+        reporter: Reporter,
+    ) -> None:
         """Evaluate what is new of a generation, and store each candidate as it comes."""
         places = {key: self._asked_for + k for k, key in enumerate(keys, start=1)}
         new = {k: one for k, one in zip(keys, asked, strict=True) if k not in self._known}
         tasks, drafts = [], {}
         for draft, architecture in self._drafts(number, new):
-            if draft.state == "ok" and self._plan.needs_workers:
+            if draft.state == "ok" and self.plan.needs_workers:
                 drafts[draft.key] = draft
                 tasks.append(self._task(draft, architecture))
             else:
                 self._keep(draft, None, places[draft.key])
-        for outcome in self._workers.run(tasks):
+                reporter.evaluated(draft)
+        for outcome in workers.run(tasks):
             if outcome.damaged is not None:
                 raise DamagedRunError(
                     f"{outcome.damaged} cannot be read: put it back, or let evo-snn check"
@@ -158,24 +169,25 @@ class Loop:
                 )
             draft = drafts.pop(outcome.key)
             self._note_failures(outcome)
-            self._keep(self._judged(draft, outcome), outcome.weights, places[draft.key])
+            candidate = self._judged(draft, outcome)
+            self._keep(candidate, outcome.weights, places[draft.key])
+            reporter.evaluated(candidate)
         if drafts:  # they were not begun
             raise KeyboardInterrupt
-        self._check_failures(number, [self._known[key] for key in keys])
 
     def _drafts(self, number: int, asked: dict[str, Asked]) -> list[tuple[Candidate, Architecture]]:
         """Candidates with all that is known before training; ``ok`` those worth training."""
-        architectures = [self._plan.space.decode(one.genome) for one in asked.values()]
-        exact, lower = known_metrics(architectures, self._plan.chip)
+        architectures = [self.plan.space.decode(one.genome) for one in asked.values()]
+        exact, lower = known_metrics(architectures, self.plan.chip)
         drafts = []
         for (key, one), architecture, known, bounds in zip(
             asked.items(), architectures, exact, lower, strict=True
         ):
-            broken = violations(self._plan.constraints, known, bounds)
+            broken = violations(self.plan.constraints, known, bounds)
             draft = Candidate(
                 key=key,
                 genome=one.genome,
-                parents=tuple(self._plan.space.key(parent) for parent in one.parents),
+                parents=tuple(self.plan.space.key(parent) for parent in one.parents),
                 generation=number,
                 state="infeasible" if broken else "ok",
                 metrics=known,
@@ -193,7 +205,7 @@ class Loop:
             genome=draft.genome,
             architecture=architecture,
             sources=self._strategy.sources(draft.genome, parents),
-            seed=derived_seed(self._plan.config.search.seed, draft.key),
+            seed=derived_seed(self.plan.config.search.seed, draft.key),
         )
 
     def _judged(self, draft: Candidate, outcome: Outcome) -> Candidate:
@@ -207,7 +219,7 @@ class Loop:
                 seconds=outcome.seconds,
             )
         assert outcome.workload is not None  # noqa: S101 - every success has one
-        broken = violations(self._plan.constraints, outcome.metrics)
+        broken = violations(self.plan.constraints, outcome.metrics)
         return replace(
             draft,
             state="infeasible" if broken else "ok",
@@ -228,27 +240,47 @@ class Loop:
     def _keep(self, candidate: Candidate, weights: bytes | None, place: int) -> None:
         self._store.record(candidate, weights, number=place)
         self._known[candidate.key] = replace(candidate, architecture={}, workload=None)
-        self._reporter.evaluated(candidate)
 
-    def _check_failures(self, number: int, generation: Sequence[Candidate]) -> None:
-        """Stop where nothing of a generation could be evaluated: so will be the next."""
-        evaluated = [one for one in generation if one.trained or one.state != "infeasible"]
-        if evaluated and all(one.state == "failed" for one in evaluated):
-            last = (evaluated[-1].failure or "").strip().splitlines()[-1:]
+    def _check_failures(self, generation: Sequence[Candidate]) -> None:
+        """Stop where a generation failed whole, and enough of it to blame no single design."""
+        failures = self._failures_in_a_row(generation)
+        if failures >= min(self.plan.config.search.population, _FAILURES_TO_STOP):
+            last = [one for one in generation if one.state == "failed"][-1:]
+            reason = "".join((one.failure or "").strip().splitlines()[-1] for one in last)
             raise SearchFailedError(
-                f"all {len(evaluated)} candidates of generation {number} failed, the last with: "
-                + "".join(last)
+                f"all candidates of generation {self._finished} failed, {failures} evaluations in a"
+                f" row; the last with: {reason}"
             )
 
-    def _finish(self, number: int, generation: Sequence[Candidate], started: float) -> None:
-        """Store a generation as a whole, and forget the weights that nobody can need any more."""
+    def _failures_in_a_row(self, generation: Sequence[Candidate]) -> int:
+        """How many evaluations have failed since the last generation in which one did not."""
+        evaluated = [one for one in generation if _is_evaluated(one)]
+        if any(one.state != "failed" for one in evaluated):
+            return 0
+        return self._failed_in_a_row + len(evaluated)
+
+    def _finish(self, number: int, generation: Sequence[Candidate], started: float) -> float | None:
+        """Store a generation, and forget the weights that nobody can need; its hypervolume."""
         volume = self._scores.hypervolume()
         self._store.set_meta(HYPERVOLUME_BOX, self._scores.box)
         bank = self._strategy.shared_bank([one for one in generation if one.trained])
         keys = [one.key for one in generation]
         seconds = time.perf_counter() - started
         self._store.record_generation(number, keys, volume, seconds, bank)
-        if self._plan.config.weights.keep != "all":
-            parents = {self._plan.space.key(one) for one in self._algorithm.population()}
+        if self.plan.config.weights.keep != "all":
+            parents = {self.plan.space.key(one) for one in self._algorithm.population()}
             self._store.prune_weights(parents | self._scores.front_keys)
-        self._reporter.generation(number, volume)
+        return volume
+
+
+def _is_evaluated(candidate: Candidate) -> bool:
+    """Whether a worker had it: not what was over a budget that is known beforehand."""
+    return candidate.state == "failed" or bool(candidate.seconds)
+
+
+def _check_replay(stored: GenerationRecord, keys: Sequence[str]) -> None:
+    if list(stored.keys) != list(keys):
+        raise ReplayError(
+            f"generation {stored.number} of the run cannot be repeated: the algorithm asks for"
+            " other designs now. Go on with the versions that config.toml names."
+        )

@@ -22,7 +22,9 @@ from hardware import Chip, Cost, estimate, load_chip
 HYPERVOLUME_BOX = "hypervolume_box"  # names among the store's meta data
 FIRST_BOX = "first_hypervolume_box"  # as it was before the first generation
 CHIP = "chip"
+CONFIGURATION = "config"  # TOML, as the run began
 PLUGINS = "plugins"
+DATA_DIGEST = "data_digest"
 
 _FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
 
@@ -77,6 +79,13 @@ class Run:
         """What the run uses from outside evo_snn, as it stored it; nothing of it is run."""
         with self._store() as store:
             return [PluginRecord.from_document(one) for one in store.meta(PLUGINS, [])]
+
+    @cached_property
+    def data_digest(self) -> str | None:
+        """The SHA-256 over what the search saw of its data set; None if none is stored."""
+        with self._store() as store:
+            digest: str | None = store.meta(DATA_DIGEST)
+        return digest
 
     @property
     def hypervolume_box(self) -> dict[str, tuple[float, float]]:

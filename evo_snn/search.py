@@ -17,10 +17,11 @@ from evo_snn.loop import DamagedRunError, Loop, ReplayError, SearchFailedError
 from evo_snn.plan import Plan, make_plan
 from evo_snn.plugins import PluginRecord
 from evo_snn.progress import LOGGER, make_reporter
-from evo_snn.run import CHIP, FIRST_BOX, HYPERVOLUME_BOX, PLUGINS, Run, open_run
+from evo_snn.run import CHIP, CONFIGURATION, FIRST_BOX, HYPERVOLUME_BOX, PLUGINS, Run, open_run
 from evo_snn.store import CONFIG, Store, StoreWriteError
 from evo_snn.trust import require_trusted, trust
 from evo_snn.workers import Workers
+from genomes.documents import parse_toml
 from genomes.errors import RequestError
 from hardware import Chip
 
@@ -110,7 +111,7 @@ def evolve(
         },
     ) as store:
         trust(plan.plugins)
-        _conduct(plan, store, environment, progress=progress)
+        _conduct(Loop(plan, store), store, environment, progress=progress)
     return _concluded(folder)
 
 
@@ -154,19 +155,20 @@ def resume(
         config = _continued(store, generations, jobs, overrides or {})
         _check_weights(store, config)
         require_trusted(records, accept)
-        plan = _stored_plan(store, config, records)
+        loop = Loop(_stored_plan(store, config, records), store)
+        loop.replay()  # nothing is written before it is known that the run can go on
         store.replace_config(to_toml(config))
-        store.forget_failures(len(store.generations()))
         environment = current_environment()
         for line in differences(store.meta("environment", {}), environment):
             LOGGER.warning("this environment is not the run's, bits may differ: %s", line)
             store.record_event("environment", line)
-        _conduct(plan, store, environment, progress=progress)
+        _conduct(loop, store, environment, progress=progress)
     return _concluded(folder)
 
 
-def _conduct(plan: Plan, store: Store, environment: Mapping[str, str], *, progress: bool) -> None:
+def _conduct(loop: Loop, store: Store, environment: Mapping[str, str], *, progress: bool) -> None:
     """Run the loop as a session of the store, and say in it how it ended."""
+    plan = loop.plan
     search = plan.config.search
     reporter = make_reporter(
         progress=progress,
@@ -184,7 +186,7 @@ def _conduct(plan: Plan, store: Store, environment: Mapping[str, str], *, progre
             reporter,
             Workers(plan.config.workers, plan.settings, interrupts) as workers,
         ):
-            Loop(plan, store, workers, reporter, interrupts).run()
+            loop.run(workers, reporter, interrupts)
         outcome = "finished"
     except KeyboardInterrupt as interrupt:
         outcome = "interrupted"
@@ -225,6 +227,12 @@ def _continued(
     given = {"search.generations": generations, "workers.jobs": jobs}
     chosen = {key: value for key, value in given.items() if value is not None}
     config = load_config(store.folder / CONFIG, {**chosen, **overrides})
+    began = load_config(parse_toml(store.meta(CONFIGURATION, "")))
+    difference = began.first_difference(config)
+    if difference is not None:
+        key, began_with, found = difference
+        remedy = f"It is fixed: put it back in {CONFIG}, or begin another run."
+        raise RequestError(f"{CONFIG}: {key}", found, f"{began_with!r}, as the run began", remedy)
     finished = len(store.generations())
     if config.search.generations < finished:
         allowed = f"{finished} or more; so many are finished"

@@ -31,11 +31,18 @@ from evo_snn.connection import (
 from evo_snn.filesystem import (
     StoreWriteError,
     WriterLock,
-    remove_leftovers,
     sync_folder,
     write_atomically,
 )
-from evo_snn.folder import CONFIG, WEIGHTS, refuse_links, refuse_occupied, resolved, take_lock
+from evo_snn.folder import (
+    CONFIG,
+    WEIGHTS,
+    left_behind,
+    refuse_links,
+    refuse_occupied,
+    resolved,
+    take_lock,
+)
 from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256, GenerationRecord, Reader
 from evo_snn.rows import (
     build,
@@ -78,8 +85,8 @@ class Store(Reader):
 
         Args:
             folder: A new or empty folder; what a creation that was killed left there may stay.
-            config_toml: The whole resolved configuration; kept as ``config.toml``, followed by the
-                environment as a table.
+            config_toml: The whole resolved configuration; kept in the database, and as
+                ``config.toml``, followed by the environment as a table.
             environment: Versions and platform, as `evo_snn.environment.current_environment` says.
             space: The search space's name, version and genes, as JSON values.
             objectives: What the objectives mean, in the configuration's order.
@@ -98,6 +105,7 @@ class Store(Reader):
         everything = {
             **(meta or {}),
             "format_version": FORMAT_VERSION,
+            "config": config_toml,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": dict(environment),
             "space": dict(space),
@@ -326,12 +334,11 @@ class Store(Reader):
 
     def tidy(self) -> None:
         """Delete files that a killed writer left: temporary ones, and weights without a row."""
-        remove_leftovers(self.folder)
-        remove_leftovers(self.folder / WEIGHTS)
-        known = {self._weights_file(key) for key in self.weights_digests()}
-        known |= {path for path in [self.shared_bank_path()] if path is not None}
-        files = (self.folder / WEIGHTS).glob("*.safetensors")
-        self._remove(path for path in files if path not in known)
+        wanted = [self._weights_file(key) for key in self.weights_digests()]
+        bank = self.shared_bank_path()
+        wanted += [] if bank is None else [bank]
+        names = {path.relative_to(self.folder).as_posix() for path in wanted}
+        self._remove(left_behind(self.folder, names))
 
     # Internals
 
@@ -348,7 +355,8 @@ class Store(Reader):
             raise RequestError("format_version", version, str(FORMAT_VERSION), remedy)
 
     def _bank_files(self) -> Iterator[Path]:
-        return (self.folder / WEIGHTS).glob("shared_*.safetensors")
+        found = (self.folder / WEIGHTS).glob("shared_*.safetensors")
+        return (path for path in found if path.stem.removeprefix("shared_").isdecimal())
 
     def _write(self, path: Path, content: bytes) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evo_snn.integrity import check
 from evo_snn.run import Run, open_run
 from evo_snn.search import ReplayError, SearchFailedError, resume
 from evo_snn.store import Store, StoreWriteError
@@ -141,6 +142,42 @@ def test_what_a_result_depends_on_is_fixed(tmp_path: Path, key: str) -> None:
     assert (run.folder / "config.toml").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("steps = 4", "steps = 9", "training.steps"),
+        ("seed = 1", "seed = 2", "search.seed"),
+        ('strategy = "parents"', 'strategy = "none"', "inheritance.strategy"),
+        ("max_stages = 2", "max_stages = 3", "space.max_stages"),
+    ],
+)
+def test_a_configuration_edited_since_is_refused_by_its_key(
+    tmp_path: Path, old: str, new: str, key: str
+) -> None:
+    run = search(tmp_path / "run", search__generations=1)
+    path = run.folder / "config.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(RequestError, match=f"config.toml: {key}: got .* as the run began"):
+        resume(run.folder, generations=2)
+    assert {problem.kind for problem in check(run.folder).problems} == {"configuration"}
+    path.write_text(text.replace("jobs = 1", "jobs = 2"))  # who works on it is free
+    assert not check(run.folder).problems
+    assert resume(run.folder, generations=2).config.workers.jobs == 2
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path: Path) -> None:
+    run = search(tmp_path / "run", search__generations=2, weights__keep="front")
+    before = (run.folder / "config.toml").read_bytes()
+    with pytest.raises(RequestError, match="--generations"):
+        resume(run.folder, generations=5)
+    assert (run.folder / "config.toml").read_bytes() == before
+    with Store.open(run.folder) as store:
+        assert [session.outcome for session in store.sessions()] == ["finished"]
+    resume(run.folder)
+
+
 def test_a_stopped_session_has_no_end_and_an_interrupted_one_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,21 +204,26 @@ def test_a_stopped_session_has_no_end_and_an_interrupted_one_says_so(
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "sequential"])
 def test_the_first_interrupt_lets_running_evaluations_finish(
-    whole: dict[tuple[str, str], Run], tmp_path: Path, backend: str
+    whole: dict[tuple[str, str], Run],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
 ) -> None:
     folder = tmp_path / "run"
 
-    def interrupt() -> None:
-        while not (folder / "run.sqlite").exists() or open_run(folder).candidates().empty:
-            finished.wait(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+    original = Store.record
 
-    finished = threading.Event()
-    helper = threading.Thread(target=interrupt)
-    helper.start()
-    with pytest.raises(KeyboardInterrupt):
-        search(folder, workers__backend=backend, workers__jobs=2, training__steps=4)
-    helper.join()
+    def interrupting(self: Store, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if not interrupted.is_set():  # the other job is at work meanwhile
+            interrupted.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    interrupted = threading.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "record", interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            search(folder, workers__backend=backend, workers__jobs=2, training__steps=4)
     with Store.open(folder) as store:
         assert 1 <= len(store.candidates()) < 18
         assert store.sessions()[-1].outcome == "interrupted"
@@ -234,7 +276,7 @@ def test_failures_of_an_unfinished_generation_are_tried_again(
             raise OSError("the disk of the data is away")
 
         patched.setattr("evo_snn.evaluation.device_samples", failing)
-        with pytest.raises(SearchFailedError, match="all 6 candidates of generation 0 failed"):
+        with pytest.raises(SearchFailedError, match="all candidates of generation 0 failed, 6 ev"):
             search(folder)
     with Store.open(folder) as store:
         failed = store.candidates()
@@ -243,7 +285,7 @@ def test_failures_of_an_unfinished_generation_are_tried_again(
         assert [one["kind"] for one in attempts] == ["raised", "raised"]
         assert attempts[0]["text"] == "OSError: the disk of the data is away"
         assert attempts[0]["process"] == os.getpid()
-        assert store.sessions()[-1].outcome.startswith("failed: SearchFailedError: all 6")
+        assert store.sessions()[-1].outcome.startswith("failed: SearchFailedError: all cand")
     assert_equal_runs(resume(folder), whole["nsga2", "parents"])
 
 

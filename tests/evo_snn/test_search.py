@@ -234,6 +234,47 @@ def test_a_generation_in_which_all_fail_stops_the_search(tmp_path: Path, plugin:
     assert len(evo_snn.open_run(tmp_path / "run").candidates()) == 6
 
 
+@pytest.mark.parametrize("needs", ["cost", "training"])
+def test_one_bad_design_does_not_stop_a_search_of_few(tmp_path: Path, needs: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import evo_snn\n"
+        f"@evo_snn.objective(maximise=False, needs={needs!r})\n"
+        "def odd(candidate):\n"
+        "    if int(candidate.key, 16) % 2: raise ValueError('odd')\n"
+        "    return 1.0\n"
+    )
+    found = search(
+        tmp_path / "run",
+        objectives={"names": ["area_mm2", "odd"], "plugins": [str(path)]},
+        search__offspring=1,
+        search__generations=9,
+        training__steps=1,
+    )
+    table = found.candidates()
+    alone = table[table["generation"] > 0].groupby("generation")["state"].agg(list)
+    assert ["failed"] in alone.tolist()
+    assert len(found.generations()) == 9
+
+
+def test_designs_that_were_measured_and_over_a_budget_did_not_fail(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import evo_snn\n"
+        "@evo_snn.objective(maximise=False, needs='cost')\n"
+        "def odd(candidate):\n"
+        "    if int(candidate.key, 16) % 2: raise ValueError('odd')\n"
+        "    return 2.0\n"
+    )
+    with pytest.raises(NothingFeasible):
+        search(
+            tmp_path / "run",
+            objectives={"names": ["area_mm2", "odd"], "plugins": [str(path)]},
+            constraints={"odd": 1.5},
+        )
+    assert len(evo_snn.open_run(tmp_path / "run").generations()) == 3
+
+
 def test_a_tiny_space_is_exhausted_without_a_fault(tmp_path: Path) -> None:
     space = {
         "max_stages": 1, "max_blocks": 1, "widths": [4], "kernels": [3], "pools": ["none", "max"],

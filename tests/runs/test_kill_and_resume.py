@@ -28,11 +28,11 @@ def test_a_killed_driver_and_a_killed_worker_change_nothing(drill, tmp_path):
     rng = random.Random(1)  # noqa: S311 - moments, not secrets
 
     stored = drill.killed_drivers(config, tmp_path / "driver", 2, rng)
-    assert len(stored) == 2
+    assert 0 <= stored[0] < stored[1] < len(expected[0])  # the second died at work
     resume(tmp_path / "driver", overrides=alone)
     assert drill.contents(tmp_path / "driver") == expected
 
-    drill.killed_workers(config, tmp_path / "workers", 1, rng)
+    assert drill.killed_workers(config, tmp_path / "workers", 1, rng) == 1
     assert drill.contents(tmp_path / "workers") == expected
 
 
