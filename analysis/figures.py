@@ -18,6 +18,7 @@ from analysis.costs import (
 )
 from analysis.fronts import plot_front, plot_pairs, plot_parallel
 from analysis.view import RunLike, View, look
+from genomes.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,8 +47,14 @@ def save_figures(run: RunLike, folder: str | Path | None = None) -> list[Path]:
 
     Returns:
         The files written, in the order above.
+
+    Raises:
+        RequestError: ``figures`` in the run's folder is a link, as a stranger's may be.
     """
     target = Path(folder) if folder is not None else run.folder / "figures"
+    if folder is None and target.is_symlink():
+        remedy = "Name another folder, or put the folder itself in its place."
+        raise RequestError("run folder", str(target), "no symbolic link", remedy)
     target.mkdir(parents=True, exist_ok=True)
     view = look(run)
     paths = []
@@ -60,6 +67,7 @@ def save_figures(run: RunLike, folder: str | Path | None = None) -> list[Path]:
             ("costs", _costs(run, view)),
         ):
             path = target / f"{name}.png"
+            path.unlink(missing_ok=True)  # a link to elsewhere, where it is one
             figure.savefig(path, dpi=style.DPI)
             paths.append(path)
     return paths

@@ -1,6 +1,7 @@
 """Writing files that are whole or absent, and locks that a dead process cannot keep."""
 
 import fcntl
+import hashlib
 import os
 import platform
 import time
@@ -13,6 +14,7 @@ _LOCAL = frozenset({
     "overlay", "ramfs", "reiserfs", "tmpfs", "vfat", "xfs", "zfs",
 })  # fmt: skip
 _TEMPORARY = ".tmp"
+_CHUNK = 1 << 20
 _LOCK_ATTEMPTS = 10
 # A stranger's folder may have a link in the lock's place, and the lock is written to.
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -40,9 +42,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     The content goes to a temporary name beside it, reaches the disk, and is then renamed.
     """
-    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+    temporary = path.with_name(temporary_name(path.name))
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a killed process, or a stranger's link to elsewhere
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -63,11 +66,31 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete what `write_atomically` left behind in ``folder`` when its process was killed."""
-    for path in folder.glob(f".*{_TEMPORARY}"):
-        with suppress(OSError):  # a folder of that name is nobody's leftover
-            path.unlink(missing_ok=True)
+def temporary_name(name: str) -> str:
+    """What `write_atomically` calls a file until it is whole."""
+    return f".{name}{_TEMPORARY}"
+
+
+def fault_of(path: Path, digest: str | None) -> str | None:
+    """What is wrong with a file that should be there, and have a SHA-256 where one is stored.
+
+    A pipe, a device or a folder is no file, and is not opened; a file of any size fits in memory.
+    """
+    try:
+        if not path.is_file():
+            return f"{path.name} is no file" if path.exists() else f"{path.name} is missing"
+        same = digest is None or _sha256(path) == digest
+    except OSError as error:
+        return f"{path.name} cannot be read: {error.strerror}"
+    return None if same else f"{path.name} does not have its stored SHA-256"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def is_local(folder: Path) -> bool:

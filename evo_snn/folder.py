@@ -1,19 +1,28 @@
 """The folder of a run: what lies in it, whether a new run may have it, who writes it."""
 
+import os
+import re
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from evo_snn.connection import DATABASE
-from evo_snn.filesystem import WriterLock, lock_holder
+from evo_snn.filesystem import WriterLock, lock_holder, temporary_name
 from genomes.errors import RequestError
 
 CONFIG = "config.toml"
 WEIGHTS = "weights"
+TRAINED = "trained"  # of fully trained designs
+FIGURES = "figures"
 
 LOCK = "run.lock"
 
 # What the creation of a run makes on its way to the database, which comes last.
-_OF_A_CREATION = frozenset({LOCK, WEIGHTS, CONFIG, f".{CONFIG}.tmp", f".{DATABASE}.tmp"})
+_TEMPORARY = (temporary_name(CONFIG), temporary_name(DATABASE))
+_OF_A_CREATION = frozenset({LOCK, WEIGHTS, CONFIG, *_TEMPORARY})
+_NAME = r"([0-9a-f]{16}|shared_[0-9]+)\.safetensors"
+_OF_WEIGHTS = re.compile(rf"{_NAME}|\.{_NAME}\.tmp")
+_OF_A_KEY = re.compile(r"[0-9A-Za-z_-]{1,200}")
 _SHOWN = 3  # names of foreign files in an error
 
 
@@ -64,13 +73,17 @@ def refuse_occupied(folder: Path, config: str) -> None:
         raise RequestError("out", str(folder), "a new or empty folder", remedy)
 
 
-def refuse_links(folder: Path) -> None:
+def refuse_links(folder: Path, *names: str) -> None:
     """Refuse to write in a run that is partly elsewhere: its files would be overwritten there.
 
+    Args:
+        folder: The run's.
+        names: What will be written in it; what a search writes by default.
+
     Raises:
-        RequestError: If one of a run's own names is a symbolic link.
+        RequestError: If one of the names is a symbolic link.
     """
-    for name in (WEIGHTS, CONFIG, DATABASE, LOCK):
+    for name in names or (WEIGHTS, CONFIG, DATABASE, LOCK):
         if (folder / name).is_symlink():
             remedy = "Put the file or folder itself in its place."
             raise RequestError("run folder", str(folder / name), "no symbolic link", remedy)
@@ -94,6 +107,40 @@ def take_lock(folder: Path, *, make: bool) -> WriterLock:
     except OSError as error:
         reason = f"{error.strerror}."
         raise RequestError("run folder", str(folder), "a folder to write in", reason) from None
+
+
+def is_file_name(key: str) -> bool:
+    """Whether files may be named by a key; a stranger's database may hold any text as one."""
+    return _OF_A_KEY.fullmatch(key) is not None
+
+
+def require_file_name(key: str) -> None:
+    """Refuse a key that might lead to any file of the machine.
+
+    Raises:
+        RequestError: If it is no plain name.
+    """
+    if not is_file_name(key):
+        raise RequestError("key", key, "letters, digits, '_' and '-'")
+
+
+def left_behind(folder: Path, wanted: Collection[str | None]) -> list[Path]:
+    """What a killed writer left: temporary files, and weights that nothing refers to.
+
+    These are names that a store gives; whatever else lies beside them is somebody's own.
+
+    Args:
+        folder: The run's.
+        wanted: Weights that the database refers to, relative to the folder.
+    """
+    temporary = [folder / name for name in _TEMPORARY if os.path.lexists(folder / name)]
+    weights = folder / WEIGHTS
+    found = sorted(weights.iterdir()) if weights.is_dir() else []
+    return temporary + [
+        path
+        for path in found
+        if _OF_WEIGHTS.fullmatch(path.name) and f"{WEIGHTS}/{path.name}" not in wanted
+    ]
 
 
 def _names(folder: Path) -> set[str]:

@@ -1,8 +1,6 @@
 """Reading a run's database: candidates, generations, sessions, and which weights are kept."""
 
-import hashlib
 import json
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,15 +10,14 @@ from typing import Any
 
 from evo_snn import sessions
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.folder import WEIGHTS
+from evo_snn.filesystem import fault_of
+from evo_snn.folder import WEIGHTS, require_file_name
 from evo_snn.rows import load_candidates
 from evo_snn.sessions import Event, SessionRecord
 from genomes.errors import RequestError, nearest
 
 SHARED_BANK = "shared_bank"  # the name in `meta` of the generation whose bank is kept
 SHARED_BANK_SHA256 = "shared_bank_sha256"  # and of the SHA-256 of its file
-
-_FILE_NAME = re.compile(r"[0-9A-Za-z_-]+")
 
 
 @dataclass(frozen=True)
@@ -140,13 +137,9 @@ class Reader:
         if bank is not None and digest is not None:
             files["the shared bank"] = bank, digest
         for key, (path, digest) in files.items():
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                damaged[key] = error.strerror or str(error)
-            else:
-                if hashlib.sha256(content).hexdigest() != digest:
-                    damaged[key] = f"{len(content)} bytes that are not those stored"
+            fault = fault_of(path, digest)
+            if fault is not None:
+                damaged[key] = fault
         return damaged
 
     def events(self) -> list[Event]:
@@ -164,9 +157,7 @@ class Reader:
         return None if generation is None else self._bank_file(generation)
 
     def _weights_file(self, key: str) -> Path:
-        # A stranger's database may hold any text as a key, and files are deleted by it.
-        if not _FILE_NAME.fullmatch(key):
-            raise RequestError("key", key, "letters, digits, '_' and '-'")
+        require_file_name(key)
         return self.folder / WEIGHTS / f"{key}.safetensors"
 
     def _bank_file(self, generation: int) -> Path:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cos, pi
@@ -26,6 +26,7 @@ from torch import Tensor
 from evo_snn.config import DataSection, TrainingSection
 from evo_snn.datasets import Dataset, Split, load_dataset
 from evo_snn.filesystem import write_atomically
+from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import Network, TrainableNetwork, build, deploy
 from evo_snn.snn.activity import Activity
@@ -125,6 +126,22 @@ def make_reproducible(device: str) -> None:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Torch's own default type and gradients for a block, and what was before it after it.
+
+    Neither a user's settings nor what an objective leaves behind may reach an evaluation.
+    """
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
 
 
 def on_device(split: Split, device: str) -> Samples:
@@ -256,7 +273,8 @@ def train(
         One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed.
 
     Raises:
-        RequestError: an unknown key, fewer than one epoch, or a data set that is not accepted.
+        RequestError: an unknown key, fewer than one epoch, a data set that is not accepted or is
+            not the one that the run began with, or results that would be written elsewhere.
     """
     import pandas as pd
 
@@ -264,9 +282,12 @@ def train(
     if epochs < 1:
         raise RequestError("--epochs", epochs, "1 or more")
     candidates = [run.candidate(key) for key in keys]
+    for candidate in candidates:
+        require_file_name(candidate.key)
+    refuse_links(run.folder, TRAINED)
     device = str(checked_device(run.config.training.device))
     require_trusted([one for one in run.plugins if one.kind == "datasets"], accept)
-    data = dataset(run.config.data)
+    data = _data_of(run)
     seed = run.config.search.seed if seed is None else seed
     rows = []
     with ExitStack() as stack:
@@ -279,9 +300,20 @@ def train(
                 architecture, data, run.config.training, device, epochs, own_seed
             )
             row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
-            _keep(run.folder / "trained", candidate.key, row, content)
+            _keep(run.folder / TRAINED, candidate.key, row, content)
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _data_of(run: Run) -> Dataset:
+    """The data set of a run; RequestError where it is not the one that the run began with."""
+    data = dataset(run.config.data)
+    if run.data_digest not in (None, data_digest(data)):
+        remedy = "Put the file back, or correct data.path in the run's config.toml."
+        raise RequestError(
+            "data", run.config.data.path or run.config.data.name, "the run's own data set", remedy
+        )
+    return data
 
 
 def _fully_trained(

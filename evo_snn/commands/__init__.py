@@ -21,7 +21,7 @@ from evo_snn.commands.evolve import evolve
 from evo_snn.commands.init import init
 from evo_snn.commands.look import candidates, front, show
 from evo_snn.commands.names import datasets, objectives, spaces
-from evo_snn.commands.output import say
+from evo_snn.commands.output import say, visible
 from evo_snn.commands.resume import resume
 from evo_snn.commands.status import status
 from evo_snn.commands.train import train
@@ -87,9 +87,17 @@ def _log_to_standard_error() -> None:
     """The library only logs; a command shows it, apart from its results on standard output."""
     logger = logging.getLogger("evo_snn")
     if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
+        handler = logging.StreamHandler()
+        handler.setFormatter(_VisibleText())
+        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False  # a library may have given the root a handler of its own
+
+
+class _VisibleText(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """A line, which may quote a stranger's run."""
+        return visible(super().format(record))
 
 
 def make_app() -> typer.Typer:

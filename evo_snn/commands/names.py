@@ -1,7 +1,6 @@
 """``spaces``, ``datasets``, ``objectives``: what a configuration can name, and what it means."""
 
 import sys
-import unicodedata
 from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -153,21 +152,11 @@ def _plugins_of_a_run(folder: Path, *, json: bool) -> None:
     if json:
         print_json([each.to_document() for each in records])
         return
-    rows = [(one.kind, _visible(one.name), _visible(one.origin), one.sha256) for one in records]
+    rows = [(one.kind, one.name, one.origin, one.sha256) for one in records]
     print_table("", ("kind", "name", "from", "sha256"), rows)
     for one in records:
         if one.source is not None:
-            print_lines("", f"# {_visible(one.origin)}", _visible(one.source))
-
-
-def _visible(text: str) -> str:
-    """A stranger's text with everything in sight: no character moves, hides or turns others."""
-    return "".join(
-        character
-        if character in "\n\t" or unicodedata.category(character)[0] not in "CZ" or character == " "
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text.replace("\r\n", "\n")
-    )
+            print_lines("", f"# {one.origin}", one.source)
 
 
 def _print_names(entries: list[dict[str, Any]]) -> None:

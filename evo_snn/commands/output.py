@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def console() -> Console:
 
 def say(kind: str, text: str) -> None:
     """One line on standard error, e.g. ``error: …``; coloured on a terminal."""
-    line = Text.assemble((f"{kind}:", _COLOURS.get(kind, "bold")), f" {text}")
+    line = Text.assemble((f"{kind}:", _COLOURS.get(kind, "bold")), f" {visible(text)}")
     Console(stderr=True, highlight=False, soft_wrap=True).print(line)
 
 
@@ -41,7 +42,7 @@ def print_json(document: Any) -> None:
 
 def print_lines(*lines: str) -> None:
     """Plain lines on standard output; they may be long, and are not wrapped."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
 
 
 def print_table(
@@ -52,7 +53,7 @@ def print_table(
     table = Table(show_header=header, box=None, pad_edge=False)
     for index, name in enumerate(columns):
         right = header and all(_is_number(row[index]) for row in cells)
-        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(visible(name)), justify="right" if right else "left", overflow="fold")
     for row in cells:
         table.add_row(*(Text(value) for value in row))
     if title:
@@ -74,8 +75,22 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return "x".join(map(str, value)) if value else _ABSENT
-    return str(value)
+        return "x".join(map(cell, value)) if value else _ABSENT
+    return visible(str(value))
+
+
+def visible(text: str) -> str:
+    """Text with everything in sight: no character of it moves, hides or turns others.
+
+    A run may be a stranger's, and all of what it holds is shown: names, failures, hosts. Lines stay
+    lines.
+    """
+    return "".join(
+        character
+        if character in "\n\t" or unicodedata.category(character)[0] not in "CZ" or character == " "
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text.replace("\r\n", "\n")
+    )
 
 
 def shown_origin(origin: str) -> str:

@@ -7,6 +7,7 @@ import typer
 from evo_snn.commands.evolve import conclude, showing_what_came_nearest
 from evo_snn.commands.look import Accept, Folder
 from evo_snn.commands.whole import of_a_whole_run
+from evo_snn.folder import FIGURES, refuse_links
 
 
 @of_a_whole_run
@@ -31,6 +32,8 @@ def resume(
     from evo_snn.config_file import parse_set
 
     overrides = dict(parse_set(text) for text in settings or ())
+    if figures:
+        refuse_links(folder, FIGURES)
     from evo_snn import search
 
     with showing_what_came_nearest():

@@ -14,6 +14,7 @@ from matplotlib.image import imread
 import analysis
 from analysis import figures
 from analysis.view import look
+from genomes.errors import RequestError
 
 NAMES = ["front.png", "pairs.png", "parallel.png", "convergence.png", "costs.png"]
 
@@ -101,6 +102,24 @@ def test_components_keep_their_colour_across_panels(run) -> None:
 def test_another_folder_can_be_named(run, tmp_path) -> None:
     paths = analysis.save_figures(run, tmp_path / "paper" / "figures")
     assert {path.parent for path in paths} == {tmp_path / "paper" / "figures"}
+
+
+def test_no_figure_is_written_through_a_strangers_link(run, tmp_path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "run"
+    elsewhere.mkdir()
+    (elsewhere / "front.png").write_text("mine")
+    folder.mkdir()
+    (folder / "figures").symlink_to(elsewhere)
+    with pytest.raises(RequestError, match="no symbolic link"):
+        analysis.save_figures(replace(run, folder=folder))
+
+    (folder / "figures").unlink()
+    (folder / "figures").mkdir()
+    (folder / "figures" / "front.png").symlink_to(elsewhere / "front.png")
+    analysis.save_figures(replace(run, folder=folder))
+
+    assert [path.name for path in elsewhere.iterdir()] == ["front.png"]
+    assert (elsewhere / "front.png").read_text() == "mine"
 
 
 def test_the_same_run_gives_the_same_files(run, tmp_path) -> None:

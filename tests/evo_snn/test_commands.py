@@ -1,14 +1,18 @@
 import hashlib
 import json
+import logging
+import sqlite3
 import subprocess
 import sys
 import types
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import evo_snn
+from evo_snn.commands import main
 from evo_snn.plugins import PluginRecord
 from evo_snn.store import Store
 from genomes.errors import RequestError
@@ -405,6 +409,48 @@ def test_the_plugins_of_a_run_are_shown_with_nothing_hidden(command, finished_ru
     _, out, _ = command("objectives", "--run", finished_run.folder, "--json")
     assert json.loads(out) == [record.to_document()]
     assert command("objectives", "x", "--run", finished_run.folder)[0] == 2
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\u202e\x9b"
+
+STRANGERS = (
+    "UPDATE objective SET unit = :evil, name = :evil WHERE position = 1",
+    "UPDATE metric SET name = :evil WHERE name = 'tiles'",
+    "UPDATE metric SET name = :evil || 'area' WHERE name = 'area_mm2'",
+    "UPDATE failure SET traceback = 'Traceback:' || char(10) || :evil",
+    "INSERT INTO session VALUES (9, :evil, :evil, 1, 3, '{}', json_object(:evil, :evil), 'x', :evil)",
+    "UPDATE candidate SET architecture = json_set(architecture, '$.name', :evil)",
+    "UPDATE candidate SET key = :evil WHERE number = 11",
+)
+
+
+def test_a_strangers_run_does_nothing_to_the_terminal(command, finished_run):
+    with Store.open(finished_run.folder) as store:
+        failed = next(one.key for one in store.candidates() if one.state == "failed")
+    with closing(sqlite3.connect(finished_run.folder / "run.sqlite")) as database:
+        for statement in STRANGERS:
+            database.execute(statement, {"evil": EVIL})
+        database.commit()
+
+    seen = ""
+    for line in (["front"], ["candidates"], ["show", failed], ["status"], ["check"]):
+        status, out, err = command(line[0], finished_run.folder, *line[1:])
+        text = out + err
+        assert not [one for one in text if not one.isprintable() and one not in "\n\t"], line
+        assert "\\x1b]0;owned\\x07" in text.replace("\n", ""), (line, status)
+        seen += text
+    assert "Traceback:\n\\x1b]0" in seen  # its lines stay lines
+
+
+def test_log_lines_do_nothing_to_the_terminal_either(capsys, monkeypatch):
+    logger = logging.getLogger("evo_snn")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", True)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    logger.warning("this environment is not the run's: %s", EVIL)
+    err = capsys.readouterr().err
+    assert err == "this environment is not the run's: \\x1b]0;owned\\x07\\x1b[2J\\u202e\\x9b\n"
 
 
 def test_request_errors_pass_through_every_command(command, stand_in, tmp_path):

@@ -331,7 +331,7 @@ def test_a_shared_bank_must_be_safetensors(folder):
 
 def test_what_no_candidate_has_and_killed_writes_are_leftovers(folder):
     with_bank(folder, tensors())
-    for name in ("zz.safetensors", ".yy.safetensors.tmp", "notes.txt"):
+    for name in ("0123456789abcdef.safetensors", ".fedcba9876543210.safetensors.tmp", "notes.txt"):
         (folder / "weights" / name).write_bytes(b"garbage")
     for name in (".config.toml.tmp", "figures.png"):
         (folder / name).write_bytes(b"garbage")
@@ -340,8 +340,8 @@ def test_what_no_candidate_has_and_killed_writes_are_leftovers(folder):
 
     assert [(one.kind, one.file, one.repairable) for one in problems] == [
         ("leftover", ".config.toml.tmp", True),
-        ("leftover", "weights/.yy.safetensors.tmp", True),
-        ("leftover", "weights/zz.safetensors", True),
+        ("leftover", "weights/.fedcba9876543210.safetensors.tmp", True),
+        ("leftover", "weights/0123456789abcdef.safetensors", True),
     ]
 
 
@@ -401,7 +401,7 @@ def test_a_run_that_goes_on_has_no_problem(folder):
             looking.join()
         assert wrong == []
         # The orphan of a writer that still writes is none yet.
-        (folder / "weights" / "aa.safetensors").touch()
+        (folder / "weights" / "0123456789abcdef.safetensors").touch()
         assert check(folder).problems == ()
         assert [one.kind for one in check(folder, alone=True).problems] == ["leftover"]
 
@@ -430,7 +430,7 @@ def test_all_is_well_in_one_line(command, folder):
 
 def test_each_problem_is_a_line_and_the_status_is_1(command, folder):
     alter(folder, "UPDATE violation SET value = 9e999")
-    (folder / "weights" / "zz.safetensors").touch()
+    (folder / "weights" / "0123456789abcdef.safetensors").touch()
     before = contents(folder)
 
     status, out, err = command("check", folder)
@@ -438,14 +438,14 @@ def test_each_problem_is_a_line_and_the_status_is_1(command, folder):
     assert status == 1
     first, second = out.splitlines()
     assert first.startswith("problem: candidate ")
-    assert second == "problem: weights/zz.safetensors is of no candidate"
+    assert second == "problem: weights/0123456789abcdef.safetensors is of no candidate"
     assert f"note: evo-snn check {folder} --repair forgets weights" in err
     assert "note: what a run stores beside weights cannot be mended" in err
     assert contents(folder) == before
 
 
 def test_the_report_as_json(command, folder):
-    (folder / "weights" / "zz.safetensors").touch()
+    (folder / "weights" / "0123456789abcdef.safetensors").touch()
 
     status, out, _ = command("check", folder, "--json")
 
@@ -455,13 +455,13 @@ def test_the_report_as_json(command, folder):
     assert document["problems"] == [
         {
             "kind": "leftover",
-            "text": "weights/zz.safetensors is of no candidate",
+            "text": "weights/0123456789abcdef.safetensors is of no candidate",
             "key": None,
-            "file": "weights/zz.safetensors",
+            "file": "weights/0123456789abcdef.safetensors",
             "repairable": True,
         }
     ]
-    (folder / "weights" / "zz.safetensors").unlink()
+    (folder / "weights" / "0123456789abcdef.safetensors").unlink()
     status, out, err = command("check", folder, "--json")
     assert (status, err) == (0, "")
     document = json.loads(out)
@@ -477,7 +477,7 @@ def test_a_folder_without_a_run_is_status_2(command, tmp_path):
 
 
 def test_a_read_only_folder_can_be_checked_and_not_repaired(command, folder, tmp_path):
-    (folder / "weights" / "zz.safetensors").touch()
+    (folder / "weights" / "0123456789abcdef.safetensors").touch()
     mount, umount = shutil.which("mount"), shutil.which("umount")
     point = tmp_path / "mounted"
     point.mkdir()
@@ -488,9 +488,33 @@ def test_a_read_only_folder_can_be_checked_and_not_repaired(command, folder, tmp
         pytest.skip("this process may not mount a folder read-only")
     try:
         status, out, _ = command("check", point)
-        assert (status, out) == (1, "problem: weights/zz.safetensors is of no candidate\n")
+        assert (status, out) == (
+            1,
+            "problem: weights/0123456789abcdef.safetensors is of no candidate\n",
+        )
         status, _, err = command("check", point, "--repair")
         assert status == 2
         assert "a folder to write in" in err
     finally:
         subprocess.run([umount, point], check=True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "loop"])
+def test_weights_that_are_no_file_are_damage_and_are_not_opened(folder, kind):
+    with Store.open(folder) as store:
+        (key,) = store.weights_digests()
+        path = store.weights_path(key)
+        path.unlink()
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        elif kind == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to(path)
+
+        (fault,) = store.damaged_weights().values()
+
+    assert fault.startswith(f"{key}.safetensors is ")
+    assert texts(folder) == [f"weights of candidate {key}: {fault}"]

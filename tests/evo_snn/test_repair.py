@@ -104,7 +104,8 @@ def test_a_lost_bank_is_forgotten_and_a_later_one_is_kept_again(folder):
 
 def test_leftovers_are_deleted_and_nothing_of_anybody_else(folder):
     _, path = weights_of(folder)
-    ours = (folder / ".config.toml.tmp", folder / "weights" / "zz.safetensors")
+    orphan = "0123456789abcdef.safetensors"
+    ours = (folder / ".config.toml.tmp", folder / "weights" / orphan)
     others = (folder / "weights" / "notes.txt", folder / "figures.png", folder / "weights" / ".x")
     for each in (*ours, *others):
         each.write_bytes(b"garbage")
@@ -112,7 +113,7 @@ def test_leftovers_are_deleted_and_nothing_of_anybody_else(folder):
 
     found = repair(folder)
 
-    assert [one.file for one in found.done] == [".config.toml.tmp", "weights/zz.safetensors"]
+    assert [one.file for one in found.done] == [".config.toml.tmp", f"weights/{orphan}"]
     assert not found.lost_weights
     assert not any(each.exists() for each in ours)
     assert all(each.exists() for each in (*others, path))
@@ -121,13 +122,14 @@ def test_leftovers_are_deleted_and_nothing_of_anybody_else(folder):
 
 
 def test_folders_named_like_leftovers_are_left_and_said(folder):
-    for name in (".mine.tmp", "weights/mine.safetensors"):
+    names = [".config.toml.tmp", "weights/0123456789abcdef.safetensors"]
+    for name in names:
         (folder / name).mkdir()
 
     found = repair(folder)
 
     assert found.done == ()
-    assert [one.file for one in found.after.problems] == [".mine.tmp", "weights/mine.safetensors"]
+    assert [one.file for one in found.after.problems] == names
     assert not any(one.repairable for one in found.after.problems)
 
 

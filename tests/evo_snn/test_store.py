@@ -22,9 +22,9 @@ from evo_snn.filesystem import (
     filesystem_type,
     is_local,
     lock_holder,
-    remove_leftovers,
     write_atomically,
 )
+from evo_snn.integrity import check
 from evo_snn.schema import FORMAT_VERSION
 from evo_snn.sessions import Event
 from evo_snn.store import DATABASE, GenerationRecord, Store, StoreWriteError
@@ -334,12 +334,40 @@ def test_weights_without_a_row_are_tidied_away_by_the_next_writer(tmp_path):
         store.record(candidate("aa"), b"weights")
         store.record_generation(0, ["aa"], None, 0.0, b"bank")
     folder = tmp_path / "weights"
-    for orphan in ("zz.safetensors", "shared_1.safetensors", ".yy.safetensors.tmp"):
+    key = "0123456789abcdef"
+    for orphan in (f"{key}.safetensors", "shared_1.safetensors", f".{key}.safetensors.tmp"):
         (folder / orphan).write_bytes(b"of a killed process")
+    (tmp_path / ".config.toml.tmp").write_bytes(b"of a killed process")
 
     Store.open(tmp_path, read_only=False).close()
 
     assert {path.name for path in folder.iterdir()} == {"aa.safetensors", "shared_0.safetensors"}
+    assert not (tmp_path / ".config.toml.tmp").exists()
+
+
+OF_A_USER = (
+    ".notes.tmp",
+    "weights/best_so_far.safetensors",
+    "weights/shared_best.safetensors",
+    "weights/.mine.tmp",
+    "weights/0123456789abcdef.safetensors.bak",
+)
+
+
+def test_files_of_a_user_are_left_alone_and_are_no_damage(tmp_path):
+    with make(tmp_path) as store:
+        store.record(candidate("aa"), b"weights")
+        store.record_generation(0, ["aa"], None, 0.0, b"bank")
+    for name in OF_A_USER:
+        (tmp_path / name).write_text("mine")
+
+    with Store.open(tmp_path, read_only=False) as store:
+        store.record_generation(1, ["aa"], None, 0.0, b"another bank")
+        store.prune_weights(())
+
+    assert [name for name in OF_A_USER if not (tmp_path / name).exists()] == []
+    assert not (tmp_path / "weights" / "shared_0.safetensors").exists()
+    assert [one for one in check(tmp_path, alone=True).problems if one.kind == "leftover"] == []
 
 
 @pytest.mark.parametrize("name", ["weights", "config.toml", "run.sqlite", "run.lock"])
@@ -483,8 +511,22 @@ def test_files_are_whole_or_absent(tmp_path, monkeypatch):
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
     (tmp_path / ".file.tmp").write_bytes(b"of a killed process")
-    remove_leftovers(tmp_path)
+    write_atomically(path, b"new")
     assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"new"
+
+
+def test_no_file_is_written_through_a_strangers_link(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("a private file")
+    for name in (".file.tmp", "file"):
+        (tmp_path / name).symlink_to(elsewhere)
+
+    write_atomically(tmp_path / "file", b"new")
+
+    assert elsewhere.read_text() == "a private file"
+    assert not (tmp_path / "file").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 KILLED_WRITER = """
@@ -493,7 +535,7 @@ KILLED_WRITER = """
     with make(sys.argv[1]) as store:
         print("ready", flush=True)
         for number in itertools.count():
-            store.record(candidate(f"{number:04d}"), b"x" * 100_000)
+            store.record(candidate(f"{number:016d}"), b"x" * 100_000)
 """
 
 
@@ -520,7 +562,7 @@ def test_a_killed_writer_leaves_whole_candidates(tmp_path):
         seen = [each.key for each in reader.candidates()]
     with Store.open(tmp_path / "run", read_only=False) as store:
         assert [each.key for each in store.candidates()] == seen
-        assert seen == [f"{number:04d}" for number in range(len(seen))]
+        assert seen == [f"{number:016d}" for number in range(len(seen))]
         assert {store.weights_path(key).stat().st_size for key in seen} == {100_000}
         store.record(candidate("next"))
     assert not list(tmp_path.rglob("*.tmp"))

@@ -1,6 +1,8 @@
 """Training: looks, learning rate, batches, seeds; full training of a run's designs."""
 
 import json
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -9,12 +11,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from evo_snn import training
+from evo_snn.run import Run
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors, read_tensors, restore
+from evo_snn.store import Store
 from evo_snn.training import (
     Samples,
     TrainingDivergedError,
     checked_device,
+    data_digest,
     dataset,
     fit,
     measure,
@@ -356,3 +361,31 @@ def test_full_training_refuses_what_it_cannot_do(finished_run, smallest):
     with pytest.raises(RequestError):
         train(finished_run, ["zzzz"], epochs=1)
     assert not (finished_run.folder / "trained").exists()
+
+
+def test_full_training_writes_nowhere_but_in_the_run(finished_run, smallest):
+    elsewhere = finished_run.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (finished_run.folder / "trained").symlink_to(elsewhere)
+    with pytest.raises(RequestError, match="trained'; allowed: no symbolic link"):
+        train(finished_run, [smallest.key], epochs=1)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_strangers_key_is_no_path_of_full_training(finished_run, smallest):
+    with closing(sqlite3.connect(finished_run.folder / "run.sqlite")) as database:
+        database.execute("UPDATE candidate SET key = '../../mine' WHERE key = ?", (smallest.key,))
+        database.commit()
+    with pytest.raises(RequestError, match="key: got '../../mine'; allowed: letters"):
+        train(finished_run, ["../../mine"], epochs=1)
+    assert not (finished_run.folder / "trained").exists()
+
+
+def test_full_training_takes_the_runs_own_data_alone(finished_run, smallest):
+    with Store.open(finished_run.folder, read_only=False) as store:
+        store.set_meta("data_digest", data_digest(dataset(finished_run.config.data)))
+    assert len(train(Run(finished_run.folder), [smallest.key], epochs=1)) == 1
+    with Store.open(finished_run.folder, read_only=False) as store:
+        store.set_meta("data_digest", "of other data")
+    with pytest.raises(RequestError, match="data: got 'digits'; allowed: the run's own data set"):
+        train(Run(finished_run.folder), [smallest.key], epochs=1)
