@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -33,6 +35,7 @@ from evo_snn.training import (
     device_samples,
     fit,
     make_reproducible,
+    plain_torch,
     random_batches,
 )
 from genomes.architecture import Architecture
@@ -140,20 +143,34 @@ def evaluate(task: Task, settings: EvaluationSettings) -> Outcome:
     started = time.perf_counter()
     try:
         make_reproducible(settings.training.device)
-        return _evaluated(task, settings, started)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a plug-in does, the search goes on
+        with plain_torch():
+            return _evaluated(task, settings, started)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and _hears_ctrl_c():
+            raise
         seconds = time.perf_counter() - started
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        kind = "out of memory" if _is_out_of_memory(error) else "raised"
         return Outcome(
             task.key,
             failure=traceback.format_exc(),
-            failures=(Failure(kind, text, os.getpid(), platform.node(), seconds),),
+            failures=(failure_of(error, os.getpid(), platform.node(), seconds),),
             damaged=error.path if isinstance(error, DamagedWeightsError) else None,
             seconds={"total": seconds},
         )
+
+
+def failure_of(
+    error: BaseException, process: int = 0, host: str = "", seconds: float = 0.0
+) -> Failure:
+    """What an exception makes of an attempt."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    kind = "out of memory" if _is_out_of_memory(error) else "raised"
+    return Failure(kind, text, process, host, seconds)
+
+
+def _hears_ctrl_c() -> bool:
+    """Whether a KeyboardInterrupt may be the user's: worker processes and threads get none."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    return not ignored and threading.current_thread() is threading.main_thread()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -176,8 +193,9 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     )
     for metric in chosen_metrics(settings.user_metrics, settings.plugins):
         seen = view
-        if metric.needs == "network":  # each gets its own, whatever it does to it
-            seen = replace(view, network=_as_fitted(network, fitted), validation=validation)
+        if metric.needs == "network":  # each gets its own, whatever it does to them
+            own = Samples(validation.x.clone(), validation.y.clone())
+            seen = replace(view, network=_as_fitted(network, fitted), validation=own)
         metrics = {**metrics, metric.name: value_of(metric, seen)}
     _check_finite(metrics)
     now = time.perf_counter()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import evo_snn
 from evo_snn.objectives import BUILT_IN
@@ -393,6 +394,10 @@ def seen_accuracy(candidate):
     right = float((scores.argmax(1) == candidate.validation.y).float().mean())
     for parameter in [*candidate.network.parameters(), *candidate.network.buffers()]:
         parameter.data.zero_()  # what one does to its network is its own affair
+    candidate.validation.x.zero_()
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
     return right
 
 @evo_snn.objective(maximise=True, needs="network")
@@ -416,6 +421,13 @@ def test_an_objective_sees_the_trained_network_and_the_validation_part(tmp_path:
     # one division is in float32, the other is not
     np.testing.assert_allclose(table["seen_accuracy"], table["accuracy"], rtol=1e-6)
     assert table["seen_again"].tolist() == table["seen_accuracy"].tolist()
+    calm = search(tmp_path / "calm", objectives={"names": ["accuracy", "parameters"]})
+    founders = calm.candidates().query("generation == 0").set_index("key")["accuracy"]
+    assert (
+        founders.to_dict() == table.query("generation == 0").set_index("key")["accuracy"].to_dict()
+    )
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
 
 
 def test_objectives_that_need_no_training_get_none(tmp_path: Path) -> None:
