@@ -1,11 +1,12 @@
 """What keeps worker processes in bounds: memory, time, and a driver that may die before them.
 
-Called in a worker process alone; a limit that the system does not know is not set.
+A limit that the system does not know is not set.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import fcntl
 import os
 import resource
 import signal
@@ -14,31 +15,53 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
+
+LEAST_MEMORY_GB = 2.0
+"""With less, not even the libraries load: they map 1.1 GB before the first evaluation."""
 
 _ASKED_EVERY = 0.5  # seconds between two looks at whether the driver lives
-_SHARE = 0.9  # of what is free: the driver and the system need some
-_LEAST_SHARE = 2 * 10**9  # bytes; with less, not even the libraries load
+_SHARE = 0.5  # of all memory: one worker that goes astray leaves enough for the others
+_USABLE = 0.9  # of what is free: the system needs some
+_GIGABYTE = 10**9
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 _MEMORY = Path("/proc/meminfo")
 
 
-def prepare_process(driver: int, memory_bytes: int | None) -> None:
+def prepare_process(driver: int, lifeline: str, memory_bytes: int | None) -> None:
     """Make this process a worker: deaf to Ctrl-C, bounded in memory, gone when its driver is.
 
     Args:
         driver: The number of the process that started this one.
+        lifeline: A pipe's file; the driver alone can write to it, and holds it open while it lives.
         memory_bytes: What this process may take; None for no limit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what becomes of its workers
+    _end_at_hangup(lifeline)
+    # before the limit, under which a thread may find no memory to start in
+    threading.Thread(target=_end_with, args=(driver,), daemon=True, name="driver watch").start()
     if memory_bytes is not None:
         with suppress(ValueError, OSError):
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
             most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
             resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-    threading.Thread(target=_end_with, args=(driver,), daemon=True, name="driver watch").start()
+
+
+def _end_at_hangup(lifeline: str) -> None:
+    """Have the kernel kill this process when nobody can write to a pipe any more.
+
+    That needs no interpreter, which an objective may never give back; Linux alone can do it.
+    """
+    with suppress(OSError, AttributeError):
+        # opened anew, since who gets the signal is said for an opening, not for the pipe
+        pipe = os.open(lifeline, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
 
 
 def _end_with(driver: int) -> None:
+    """The same wherever there are threads, and for a driver that died while this began."""
     while os.getppid() == driver:
         time.sleep(_ASKED_EVERY)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -50,7 +73,7 @@ def ended_after(seconds: float, diary: Path) -> Iterator[None]:
 
     The watch does not need the interpreter, so that it also ends code that never gives it back.
     """
-    with diary.open("w", encoding="utf-8") as file:
+    with _opened(diary) as file:
         faulthandler.enable(file)
         faulthandler.dump_traceback_later(seconds, exit=True, file=file)
         try:
@@ -60,10 +83,41 @@ def ended_after(seconds: float, diary: Path) -> Iterator[None]:
             faulthandler.disable()
 
 
-def memory_share(processes: int) -> int | None:
-    """An equal share of the free memory in bytes; None where that is unknown."""
+def _opened(diary: Path) -> TextIO:
+    try:
+        return diary.open("w", encoding="utf-8")
+    except OSError:  # somebody tidied the temporary files: the limit holds without a diary
+        return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def memory_share_gb() -> float | None:
+    """What a worker may take if nobody says it, in 10^9 bytes; None where that is unknown.
+
+    A share of all memory of the machine or its container, whatever is free and however many workers
+    there are: on equal machines, what runs out of memory is the same.
+    """
+    total = [amount for amount in (_of_machine(), _of_container()) if amount is not None]
+    # whole gigabytes, since equal machines differ by what the system's kernel keeps
+    return max(_SHARE * (min(total) // _GIGABYTE), LEAST_MEMORY_GB) if total else None
+
+
+def free_memory() -> int | None:
+    """How many bytes this process can still take; None where that is unknown."""
     free = [amount for amount in (_free_of_machine(), _free_of_container()) if amount is not None]
-    return max(int(_SHARE * min(free) / processes), _LEAST_SHARE) if free else None
+    return int(_USABLE * min(free)) if free else None
+
+
+def _of_machine() -> int | None:
+    with suppress(OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _of_container() -> int | None:
+    """What a control group (version 2) gives to its processes."""
+    with suppress(OSError, ValueError):
+        return int((_CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))  # or "max"
+    return None
 
 
 def _free_of_machine() -> int | None:
@@ -75,12 +129,11 @@ def _free_of_machine() -> int | None:
 
 
 def _free_of_container() -> int | None:
-    """What a control group (version 2) leaves to its processes."""
+    most = _of_container()
     with suppress(OSError, ValueError):
-        most = (_CONTROL_GROUP / "memory.max").read_text(encoding="ascii").strip()
-        used = (_CONTROL_GROUP / "memory.current").read_text(encoding="ascii").strip()
-        if most != "max":
-            return max(0, int(most) - int(used) + _cached_files())
+        used = int((_CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
+        if most is not None:
+            return max(0, most - used + _cached_files())
     return None
 
 

@@ -21,6 +21,7 @@ from evo_snn.objectives import BUILT_IN, Metric, Needs, chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.training import checked_device, data_digest, dataset
 from evo_snn.variation import Genomes
+from evo_snn.workers import check_backend
 from genomes.errors import RequestError
 from genomes.space import SearchSpace
 from genomes.spaces import make_space
@@ -87,6 +88,7 @@ def make_plan(
     Raises:
         RequestError: something is unknown, missing, or not allowed.
     """
+    check_backend(config.workers)
     if files is None:
         files = [read_plugin(path) for path in config.objectives.plugins]
     named = {

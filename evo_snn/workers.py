@@ -10,12 +10,14 @@ ahead, and does not tell which tasks a dead worker had.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -26,14 +28,31 @@ from joblib.externals.loky import ProcessPoolExecutor, wait
 from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 from evo_snn.config import WorkersSection
-from evo_snn.evaluation import EvaluationSettings, Failure, Outcome, Task, evaluate
-from evo_snn.interrupts import Interrupts
-from evo_snn.limits import ended_after, memory_share, prepare_process
+from evo_snn.evaluation import EvaluationSettings, Failure, Outcome, Task, evaluate, failure_of
+from evo_snn.interrupts import Interrupts, withheld
+from evo_snn.limits import ended_after, prepare_process
+from evo_snn.threads import Threads
+from genomes.errors import RequestError
 
 DIED = "worker died"
 _DEATHS = (BrokenExecutor, ShutdownExecutorError)
 _GIGABYTE = 10**9
 _EXIT_CODES = re.compile(r"(?<=exit codes of the workers are )\{.*?\}")
+
+
+def check_backend(section: WorkersSection) -> None:
+    """Refuse processes where none can be started.
+
+    Raises:
+        RequestError: this process is one of ``multiprocessing.Pool`` or the like.
+    """
+    if section.backend == "loky" and multiprocessing.current_process().daemon:
+        raise RequestError(
+            "workers.backend",
+            section.backend,
+            "threading or sequential in a daemonic process",
+            "Processes of multiprocessing.Pool may start none of their own.",
+        )
 
 
 class Workers:
@@ -49,8 +68,9 @@ class Workers:
         self._settings = settings
         self._interrupts = interrupts or Interrupts()
         self._stack = ExitStack()
-        self._executor: Executor | None = None
+        self._executor: Executor | Threads | None = None
         self._diaries = Path()
+        self._lifeline = ""
 
     def __enter__(self) -> Self:
         """Begin; processes start with the first task."""
@@ -59,6 +79,10 @@ class Workers:
         if self._section.backend == "loky":
             folder = tempfile.TemporaryDirectory(prefix="evo-snn-", ignore_cleanup_errors=True)
             self._diaries = Path(self._stack.enter_context(folder))
+            # it breaks when this process is gone, however it goes; no other has it open
+            for end in (pipe := os.pipe()):
+                self._stack.callback(os.close, end)
+            self._lifeline = f"/proc/{os.getpid()}/fd/{pipe[0]}"
         return self
 
     def __exit__(
@@ -133,19 +157,24 @@ class Workers:
                 waiting.pop()
 
     def _submitted(self, task: Task) -> Future[Outcome]:
-        pool = self._pool()
         if self._section.backend == "threading":
-            return pool.submit(evaluate, task, self._settings)
+            return self._pool().submit(evaluate, task, self._settings)
         diary = self._diaries / task.key
-        diary.unlink(missing_ok=True)
+        with suppress(OSError):
+            diary.unlink()
         limit = self._section.timeout_seconds
-        return pool.submit(evaluate_within, task, self._settings, limit, diary)
+        with withheld():  # it may start processes
+            return self._pool().submit(evaluate_within, task, self._settings, limit, diary)
 
     def _outcome(self, future: Future[Outcome], task: Task) -> Outcome:
-        try:
+        error = future.exception()
+        if error is None:
             return future.result()
-        except _DEATHS as error:
+        if isinstance(error, _DEATHS):
             return self._of_the_dead(task, error)
+        # what went wrong on the way here or back: e.g. no memory left to send an outcome with
+        text = "".join(traceback.format_exception(error))
+        return Outcome(task.key, failure=text, failures=(failure_of(error),))
 
     def _of_the_dead(self, task: Task, error: Exception) -> Outcome:
         """What can be said of a task whose worker died; its diary knows more than loky."""
@@ -164,32 +193,28 @@ class Workers:
         failure = "\n".join(part for part in (f"{kind}: {text}", diary.strip()) if part)
         return Outcome(task.key, failure=failure, failures=(Failure(kind, text),))
 
-    def _pool(self) -> Executor:
-        if self._executor is None:
-            self._executor = self._new_pool()
+    def _pool(self) -> Executor | Threads:
+        if self._executor is None and self._section.backend == "threading":
+            self._executor = Threads()
+        elif self._executor is None:
+            limits = (os.getpid(), self._lifeline, self._memory_limit())
+            pool = ProcessPoolExecutor(
+                self._section.jobs, initializer=prepare_process, initargs=limits, timeout=None
+            )
+            self._executor = cast(Executor, pool)
         return self._executor
 
-    def _new_pool(self) -> Executor:
-        jobs = self._section.jobs
-        if self._section.backend == "threading":
-            return ThreadPoolExecutor(jobs)
-        bounds = (os.getpid(), self._memory_limit())
-        pool = ProcessPoolExecutor(jobs, initializer=prepare_process, initargs=bounds, timeout=None)
-        return cast(Executor, pool)
-
     def _memory_limit(self) -> int | None:
-        if self._section.memory_gb is not None:
-            return int(self._section.memory_gb * _GIGABYTE)
-        # CUDA maps far more than it uses
-        on_cpu = self._settings.training.device == "cpu"
-        return memory_share(self._section.jobs) if on_cpu else None
+        on_cpu = self._settings.training.device == "cpu"  # CUDA maps far more than it uses
+        limit = self._section.memory_gb
+        return int(limit * _GIGABYTE) if on_cpu and limit is not None else None
 
     def _end_pool(self) -> None:
         pool, self._executor = self._executor, None
         if isinstance(pool, ProcessPoolExecutor):
             pool.shutdown(wait=True, kill_workers=True)
-        elif pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        elif isinstance(pool, Threads):
+            pool.end()
 
 
 def evaluate_within(

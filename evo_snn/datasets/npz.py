@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evo_snn.datasets.base import Split
-from evo_snn.limits import memory_share
+from evo_snn.limits import free_memory
 from genomes.errors import RequestError, shortened
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -109,7 +109,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 
 def _check_fits(path: Path, wanted: int) -> None:
     """Refuse what would take all memory before the first array is made."""
-    free = memory_share(1)
+    free = free_memory()
     if free is not None and wanted > free:
         raise _too_large(path, f"It takes {wanted / 1e9:.3g} GB, and {free / 1e9:.3g} are free")
 

@@ -253,7 +253,7 @@ def test_a_header_that_claims_too_much_or_makes_no_sense_is_refused(tmp_path, he
 @pytest.mark.parametrize("free", [1_000, 30_000])
 def test_what_would_take_all_memory_is_refused_before_it_does(tmp_path, monkeypatch, free):
     path, _ = save(tmp_path)  # 2.8 kB to read, 12 bytes a value to scale
-    monkeypatch.setattr("evo_snn.datasets.npz.memory_share", lambda _processes: free)
+    monkeypatch.setattr("evo_snn.datasets.npz.free_memory", lambda: free)
     with pytest.raises(RequestError, match=r"fit into memory. It takes .* GB, and .* are free"):
         load_dataset("npz", path)
 
