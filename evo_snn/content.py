@@ -4,7 +4,6 @@ Each rule yields the problems that it finds. SQLite has checked the types of col
 refer to rows; what is checked here is what the rows mean.
 """
 
-import hashlib
 import json
 import math
 import sqlite3
@@ -15,9 +14,8 @@ from typing import Any, Literal
 
 from evo_snn.config import Config
 from evo_snn.config_file import load_config
-from evo_snn.plugins import PluginRecord
+from evo_snn.meta import DAMAGED, decoded, meta_faults, plugin_faults
 from genomes.documents import parse_toml
-from genomes.errors import RequestError
 from genomes.space import SearchSpace
 from genomes.spaces import OWN_SPACES, make_space
 
@@ -81,6 +79,7 @@ class Content:
     rows: tuple[Row, ...]
     generations: tuple[tuple[int, float | None, float], ...]
     asked: Mapping[int, Sequence[tuple[int, str]]]
+    sessions: tuple[tuple[int, str, str], ...]
 
     @property
     def weights(self) -> dict[str, str]:
@@ -89,8 +88,8 @@ class Content:
 
     def value(self, name: str) -> Any:
         """A JSON value of the meta data; None where there is none, or no JSON."""
-        value = _decoded(self.meta.get(name, "null"))
-        return None if value is _DAMAGED else value
+        value = decoded(self.meta.get(name, "null"))
+        return None if value is DAMAGED else value
 
 
 def load_content(database: sqlite3.Connection) -> Content:
@@ -131,11 +130,13 @@ def load_content(database: sqlite3.Connection) -> Content:
         query = "SELECT number, hypervolume, seconds FROM generation ORDER BY number"
         generations = tuple(database.execute(query).fetchall())
         meta = dict(database.execute("SELECT name, value FROM meta").fetchall())
+        query = "SELECT number, workers, environment FROM session ORDER BY number"
+        sessions = tuple(database.execute(query).fetchall())
         query = "SELECT name FROM objective ORDER BY position"
         objectives = tuple(name for (name,) in database.execute(query))
     finally:
         database.execute("ROLLBACK")
-    return Content(meta, objectives, rows, generations, asked)
+    return Content(meta, objectives, rows, generations, asked, sessions)
 
 
 def _numbers(rows: sqlite3.Cursor) -> dict[int, dict[str, float]]:
@@ -147,14 +148,18 @@ def _numbers(rows: sqlite3.Cursor) -> dict[int, dict[str, float]]:
 
 def problems_of(content: Content) -> Iterator[Problem]:
     """Everything that is wrong with what a database holds."""
-    for name, text in content.meta.items():
-        if _decoded(text) is _DAMAGED:
-            yield Problem("database", f"the value of {name!r} is no JSON")
+    for text in meta_faults(content.meta):
+        yield Problem("database", text)
+    for number, *tables in content.sessions:
+        if not all(isinstance(decoded(text), dict) for text in tables):
+            text = f"session {number}: its workers or its environment are no JSON object"
+            yield Problem("database", text)
     yield from _generation_problems(content)
     for row in content.rows:
         yield from _row_problems(row, content.objectives)
     yield from _genome_problems(content)
-    yield from _plugin_problems(content)
+    for text in plugin_faults(content.value("plugins")):
+        yield Problem("plug-in", text)
 
 
 def config_problems(
@@ -266,7 +271,7 @@ def _row_problems(row: Row, objectives: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with one candidate, beside its genome."""
     for name in ("architecture", "workload", "circumstances"):
         text = getattr(row, name)
-        if text is not None and not isinstance(_decoded(text), dict):
+        if text is not None and not isinstance(decoded(text), dict):
             yield _of(row, f"its {name} is no JSON object")
     for name in ("metrics", "violations", "seconds"):
         wrong = [key for key, value in getattr(row, name).items() if not math.isfinite(value)]
@@ -303,7 +308,7 @@ def _genome_problems(content: Content) -> Iterator[Problem]:
         yield Problem("space", reason)
     counts = Counter(row.genome for row in content.rows)
     for row in content.rows:
-        genome = _decoded(row.genome)
+        genome = decoded(row.genome)
         if not _fits(genome, choices):
             yield _of(row, "its genome is not one choice of each gene of the stored space")
         elif counts[row.genome] > 1:
@@ -358,44 +363,7 @@ def _own_space(description: Mapping[str, Any]) -> tuple[SearchSpace | None, str]
     return space, ""
 
 
-# Plug-ins
-
-
-def _plugin_problems(content: Content) -> Iterator[Problem]:
-    documents = content.value("plugins")
-    if documents is None:
-        return
-    if not isinstance(documents, list):
-        yield Problem("plug-in", "what is stored of plug-ins is no list")
-        return
-    for document in documents:
-        try:
-            record = PluginRecord.from_document(document)
-        except RequestError as error:
-            yield Problem("plug-in", str(error))
-            continue
-        if record.file is not None and _sha256(record.file.source) != record.sha256:
-            text = f"the stored source of the plug-in {record.name} does not have its stored hash"
-            yield Problem("plug-in", text)
-
-
-# JSON
-
-_DAMAGED = object()
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return _DAMAGED
-
-
 def _document(content: Content, name: str) -> dict[str, Any]:
     """A JSON object among the meta data; an empty one where there is none."""
     value = content.value(name)
     return value if isinstance(value, dict) else {}
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -16,6 +16,7 @@ from evo_snn.commands.output import (
     print_values,
     shown_origin,
 )
+from evo_snn.commands.whole import of_a_whole_run
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def objectives(
     if run is not None:
         if name is not None or plugin:
             raise RequestError("--run", str(run), "neither NAME nor --plugin beside it")
-        _plugins_of_a_run(run, json=json)
+        _plugins_of_a_run(folder=run, json=json)
         return
     entries = _objective_entries(name, plugin or ())
     if json:
@@ -144,7 +145,8 @@ def _objective_entry(metric: "Metric") -> dict[str, Any]:
     }
 
 
-def _plugins_of_a_run(folder: Path, *, json: bool) -> None:
+@of_a_whole_run
+def _plugins_of_a_run(folder: Path, json: bool) -> None:
     """What somebody has to read before a stranger's run may go on."""
     from evo_snn.run import open_run
 

@@ -418,7 +418,8 @@ STRANGERS = (
     "UPDATE metric SET name = :evil WHERE name = 'tiles'",
     "UPDATE metric SET name = :evil || 'area' WHERE name = 'area_mm2'",
     "UPDATE failure SET traceback = 'Traceback:' || char(10) || :evil",
-    "INSERT INTO session VALUES (9, :evil, :evil, 1, 3, '{}', json_object(:evil, :evil), 'x', :evil)",
+    "INSERT INTO session VALUES (9, :evil, :evil, 1, 3, '{}', '{}', 'x', :evil)",
+    "UPDATE session SET environment = json_object(:evil, :evil)",
     "UPDATE candidate SET architecture = json_set(architecture, '$.name', :evil)",
     "UPDATE candidate SET key = :evil WHERE number = 11",
 )

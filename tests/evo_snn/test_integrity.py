@@ -12,11 +12,13 @@ import pytest
 import evo_snn
 from evo_snn.candidate import Candidate
 from evo_snn.integrity import check
+from evo_snn.meta import _ALWAYS, _OF_A_SEARCH, _RULES
 from evo_snn.schema import FORMAT_VERSION
 from evo_snn.search import resume
 from evo_snn.store import DATABASE, Store
 from genomes.errors import RequestError
 from genomes.spaces import make_space
+from tests.evo_snn.searches import search
 
 
 @pytest.fixture
@@ -220,8 +222,70 @@ def test_a_plugin_whose_source_is_not_the_hashed_one_is_found(folder):
     assert text == "the stored source of the plug-in mine.py does not have its stored hash"
     set_meta(folder, "plugins", [{"name": "mine.py"}])
     assert "records of plug-ins" in texts(folder)[0]
+    set_meta(folder, "plugins", [{**record, "source": "\ud800"}])
+    assert "surrogates not allowed" in texts(folder)[0]
     set_meta(folder, "plugins", {})
     assert texts(folder) == ["what is stored of plug-ins is no list"]
+
+
+def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
+    run = search(tmp_path / "run", search__generations=1, inheritance__strategy="shared")
+    with closing(sqlite3.connect(run.folder / DATABASE)) as database:
+        names = {name for (name,) in database.execute("SELECT name FROM meta")}
+    assert names == {*_RULES, "plugins"}
+    assert texts(run.folder) == []
+    for name in sorted({*_OF_A_SEARCH, *_ALWAYS} - {"format_version"}):
+        shutil.copytree(run.folder, tmp_path / name)
+        alter(tmp_path / name, ("DELETE FROM meta WHERE name = ?", name))
+        assert f"there is no value of {name!r}" in texts(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("created", 3),
+        ("config", ["x"]),
+        ("environment", {"torch": 3}),
+        ("environment", []),
+        ("space", "x"),
+        ("constraints", [1]),
+        ("data_digest", "x"),
+        ("chip", {"name": "x"}),
+        ("chip", 7),
+        ("hypervolume_box", {"accuracy": [1]}),
+        ("hypervolume_box", {"accuracy": [1, None]}),
+        ("hypervolume_box", {"accuracy": [1, 10**400]}),
+        ("first_hypervolume_box", [1, 2]),
+        ("shared_bank", "../../x"),
+        ("shared_bank", -1),
+        ("shared_bank_sha256", None),
+    ],
+)
+def test_a_value_of_another_kind_is_found(folder, name, value):
+    alter(folder, ("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, json.dumps(value)))
+    assert any(text.startswith(f"the value of {name!r} is not ") for text in texts(folder))
+    assert not any(one.repairable for one in check(folder).problems if one.kind == "database")
+
+
+@pytest.mark.parametrize("column", ["workers", "environment"])
+def test_a_session_that_cannot_be_read_is_found(folder, column):
+    with Store.open(folder, read_only=False) as store:
+        store.start_session(3, {"jobs": 1}, {"torch": "2.0"})
+    assert texts(folder) == []
+    alter(folder, f"UPDATE session SET {column} = '[3'")  # noqa: S608 - ours
+    assert texts(folder) == ["session 1: its workers or its environment are no JSON object"]
+
+
+def test_commands_say_of_damaged_values_that_the_run_is_damaged(command, folder):
+    set_meta(folder, "plugins", 3)
+    status, out, err = command("objectives", "--run", folder)
+    assert (status, out) == (2, "")
+    assert "a run that is whole. what is stored of plug-ins is no list" in err
+    set_meta(folder, "plugins", [])
+    set_meta(folder, "shared_bank", "../../x")
+    status, out, err = command("resume", folder)
+    assert (status, out) == (2, "")
+    assert "a run that is whole. the value of 'shared_bank' is not the number" in err
 
 
 # config.toml

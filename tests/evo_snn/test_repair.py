@@ -146,7 +146,7 @@ def test_a_missing_folder_of_weights_is_made_and_what_it_held_forgotten(folder):
 
 
 def test_with_a_damaged_database_nothing_is_deleted(folder):
-    (folder / "weights" / "zz.safetensors").touch()
+    (folder / "weights" / "0123456789abcdef.safetensors").touch()
     with closing(sqlite3.connect(folder / DATABASE)) as database:
         database.execute("CREATE TABLE more (x)")
         database.commit()
@@ -160,7 +160,7 @@ def test_with_a_damaged_database_nothing_is_deleted(folder):
 
 
 def test_what_cannot_be_mended_stays_said(folder):
-    (folder / "weights" / "zz.safetensors").touch()
+    (folder / "weights" / "0123456789abcdef.safetensors").touch()
     (folder / "config.toml").write_text("[search")
 
     found = repair(folder)
@@ -184,13 +184,13 @@ def test_a_run_that_is_written_is_not_repaired(folder):
 def test_the_command_says_each_repair_and_what_it_costs(command, folder):
     key, path = weights_of(folder)
     path.unlink()
-    (folder / "weights" / "zz.safetensors").touch()
+    (folder / "weights" / "0123456789abcdef.safetensors").touch()
 
     status, out, err = command("check", folder, "--repair")
 
     assert status == 0
     assert out.splitlines() == [
-        "repaired: weights/zz.safetensors is of no candidate",
+        "repaired: weights/0123456789abcdef.safetensors is of no candidate",
         f"repaired: weights of candidate {key}: {key}.safetensors is missing",
         f"{folder}: all is well: 11 candidates, 3 generations, weights of 0",
     ]
