@@ -1,5 +1,6 @@
 """Opening a run's database: for the one writer, and for readers wherever the folder lies."""
 
+import logging
 import os
 import sqlite3
 from contextlib import closing
@@ -19,6 +20,11 @@ _OF_WRITING = (
 # What SQLite says where a file is shorter than it has to be, or cannot be read.
 _OF_READING = frozenset({"SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS"})
 _BUSY_SECONDS = 30.0  # how long a reader waits for a writer where they exclude each other
+_SLICE_SECONDS = 2.0  # how long the writer waits for a reader at a time: Ctrl-C is seen between
+
+_LOOK = "SELECT count(*) FROM sqlite_master"
+
+LOGGER = logging.getLogger("evo_snn")
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -41,6 +47,26 @@ def _connect(folder: Path, mode: str) -> sqlite3.Connection:
         raise unreadable(folder, error) from error
 
 
+def execute_patiently(database: sqlite3.Connection, statement: str) -> None:
+    """Execute a statement of the writer, waiting for readers as long as they take.
+
+    Without a write-ahead log, who reads keeps the writer from writing. That somebody looks at a run
+    must not end its search; a KeyboardInterrupt ends the wait.
+    """
+    warned = False
+    while True:
+        try:
+            database.execute(statement)
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise
+            if not warned:
+                LOGGER.warning("%s is in use by another process: waiting for it", DATABASE)
+            warned = True
+        else:
+            return
+
+
 def connect_writer(folder: Path) -> sqlite3.Connection:
     """The connection of the one writer, which holds the run's lock.
 
@@ -52,9 +78,11 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
     try:
         # The write-ahead log lets readers look while a run goes on, but needs shared memory, which
         # network file systems do not have.
-        database.execute(f"PRAGMA journal_mode = {'WAL' if is_local(folder) else 'DELETE'}")
+        database.execute(f"PRAGMA busy_timeout = {_SLICE_SECONDS * 1000:.0f}")
+        journal = "WAL" if is_local(folder) else "DELETE"
+        execute_patiently(database, f"PRAGMA journal_mode = {journal}")
         database.execute("PRAGMA synchronous = FULL")
-        _look(database)  # makes the log and its memory, where they are not there
+        execute_patiently(database, _LOOK)  # makes the log and its memory, where they are absent
     except READING_ERRORS as error:
         database.close()
         if is_of_writing(error):
@@ -96,7 +124,7 @@ def _look_or_take_back(folder: Path, database: sqlite3.Connection) -> None:
 
 
 def _look(database: sqlite3.Connection) -> None:
-    database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    database.execute(_LOOK).fetchone()
 
 
 def _is_at_rest(folder: Path) -> bool:

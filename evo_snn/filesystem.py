@@ -94,7 +94,10 @@ def _sha256(path: Path) -> str:
 
 
 def is_local(folder: Path) -> bool:
-    """True only if ``folder`` is known to lie on a file system of this machine alone."""
+    """True only if ``folder`` is known to lie on a file system of this machine alone.
+
+    Linux says it; elsewhere, as on macOS, it is not known.
+    """
     return filesystem_type(folder.resolve()) in _LOCAL
 
 

@@ -24,6 +24,7 @@ from evo_snn.connection import (
     connect,
     connect_reader,
     connect_writer,
+    execute_patiently,
     is_of_writing,
     leave_one_file,
     unreadable,
@@ -380,9 +381,9 @@ class Store(Reader):
         if self._lock is None:
             raise ValueError(f"{self.folder} is open for reading only, or closed")
         try:
-            self._database.execute("BEGIN IMMEDIATE")
+            execute_patiently(self._database, "BEGIN IMMEDIATE")
             yield self._database
-            self._database.execute("COMMIT")
+            execute_patiently(self._database, "COMMIT")
         except BaseException as error:
             with suppress(sqlite3.Error):  # SQLite may have taken it back itself
                 self._database.execute("ROLLBACK")

@@ -1,4 +1,5 @@
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import tomllib
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evo_snn import connection
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.connection import connect_writer
 from evo_snn.filesystem import (
@@ -188,6 +191,70 @@ def test_a_reader_that_stays_does_not_keep_the_writer_from_closing(tmp_path):
     with Store.open(tmp_path, read_only=False) as writer:
         writer.record(candidate("bb"))
     assert not list(tmp_path.glob("run.sqlite-*"))
+
+
+@pytest.fixture
+def slow_reader(tmp_path, monkeypatch):
+    """A run on a file system without a write-ahead log, and somebody who reads and does not end."""
+    monkeypatch.setattr(connection, "is_local", lambda _: False)
+    monkeypatch.setattr(connection, "_SLICE_SECONDS", 0.05)
+    make(tmp_path / "run").close()
+    address = (tmp_path / "run" / DATABASE).as_uri()
+    reader = sqlite3.connect(
+        f"{address}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM meta").fetchall()
+    yield reader
+    reader.close()
+
+
+class Warned(logging.Handler):
+    """Does something at the warning, and counts them."""
+
+    def __init__(self, do):
+        super().__init__()
+        self.do, self.texts = do, []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+        self.do()
+
+
+@pytest.fixture
+def at_the_warning():
+    logger = logging.getLogger("evo_snn")
+    handlers = []
+
+    def add(do):
+        handlers.append(Warned(do))
+        logger.addHandler(handlers[-1])
+        return handlers[-1].texts
+
+    yield add
+    for handler in handlers:
+        logger.removeHandler(handler)
+
+
+def test_a_writer_waits_for_a_slow_reader(tmp_path, slow_reader, at_the_warning):
+    def end_soon():  # later than one slice
+        threading.Timer(0.2, slow_reader.execute, ["COMMIT"]).start()
+
+    texts = at_the_warning(end_soon)
+    with Store.open(tmp_path / "run", read_only=False) as store:
+        store.record(candidate("aa"))
+        assert [each.key for each in store.candidates()] == ["aa"]
+    assert texts == ["run.sqlite is in use by another process: waiting for it"]
+
+
+def test_waiting_for_a_reader_can_be_interrupted(tmp_path, slow_reader, at_the_warning):
+    at_the_warning(lambda: signal.raise_signal(signal.SIGINT))
+    with Store.open(tmp_path / "run", read_only=False) as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.record(candidate("aa"))
+        slow_reader.execute("COMMIT")
+        assert store.candidates() == []
+        store.record(candidate("bb"))
 
 
 def test_readers_cannot_write(tmp_path):
