@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -157,14 +158,15 @@ class Workers:
                 waiting.pop()
 
     def _submitted(self, task: Task) -> Future[Outcome]:
+        pool = self._pool()
         if self._section.backend == "threading":
-            return self._pool().submit(evaluate, task, self._settings)
+            return pool.submit(evaluate, task, self._settings)
         diary = self._diaries / task.key
         with suppress(OSError):
             diary.unlink()
         limit = self._section.timeout_seconds
         with withheld():  # it may start processes
-            return self._pool().submit(evaluate_within, task, self._settings, limit, diary)
+            return pool.submit(evaluate_within, task, self._settings, limit, diary)
 
     def _outcome(self, future: Future[Outcome], task: Task) -> Outcome:
         error = future.exception()
@@ -197,6 +199,7 @@ class Workers:
         if self._executor is None and self._section.backend == "threading":
             self._executor = Threads()
         elif self._executor is None:
+            resource_tracker.ensure_running()  # it would let Ctrl-C through to what starts next
             limits = (os.getpid(), self._lifeline, self._memory_limit())
             pool = ProcessPoolExecutor(
                 self._section.jobs, initializer=prepare_process, initargs=limits, timeout=None
