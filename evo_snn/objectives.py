@@ -226,11 +226,6 @@ def list_objectives(plugins: Plugins = ()) -> list[Metric]:
     return list(all_metrics(plugins).values())
 
 
-def objective_names(plugins: Plugins = ()) -> list[str]:
-    """The names that ``objectives.names`` and ``[constraints]`` can use; no package is imported."""
-    return sorted({*_at_hand(plugins), *packages.installed(packages.OBJECTIVES)})
-
-
 def all_metrics(plugins: Plugins = ()) -> dict[str, Metric]:
     """Name → metric: the package's, then those of each plug-in file and of installed packages.
 

@@ -3,10 +3,10 @@
 Design A *dominates* design B when A is at least as good in every objective and better in one.
 The *front* of a set holds the designs that no other design of the set dominates.
 
-Everything here is a pure function of arrays with one row a design and one column an objective.
-:func:`oriented` turns metrics into objectives that are all minimised; every other function
-expects that orientation and calls such a matrix ``F``. Hypervolume is measured on
-:func:`normalised` objectives: 0 at the box's best corner, 1 at its worst.
+:func:`front_of` picks the front of candidates. Everything else here is a pure function of arrays
+with one row a design and one column an objective. :func:`oriented` turns metrics into objectives
+that are all minimised; every other function expects that orientation and calls such a matrix ``F``.
+Hypervolume is measured on :func:`normalised` objectives: 0 at the box's best corner, 1 at its worst.
 
 Not-a-number, everywhere in this module: a row with a NaN is a design that was not fully measured.
 It is never on a front, dominates nothing, contributes no hypervolume and is never picked.
@@ -15,17 +15,23 @@ Infinities are ordinary values, larger or smaller than every number.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from numpy.typing import ArrayLike, NDArray
+
+    from evo_snn.candidate import Candidate
 
     Matrix = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
 __all__ = [
+    "Objective",
+    "front_of",
     "hypervolume",
     "hypervolume_history",
     "knee",
@@ -35,6 +41,32 @@ __all__ = [
     "pick",
     "pseudo_weights",
 ]
+
+
+class Objective(Protocol):
+    """What a front needs to know of an objective: the records of a run and metrics have it."""
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+
+    @property
+    def maximise(self) -> bool:
+        """Whether more is better."""
+
+
+def front_of(candidates: Iterable[Candidate], objectives: Sequence[Objective]) -> list[Candidate]:
+    """The ``ok`` candidates that no other one dominates, in the order given.
+
+    Candidates without a value for some objective are never among them.
+    """
+    names = [one.name for one in objectives]
+    designs = [one for one in candidates if one.state == "ok" and set(names) <= set(one.metrics)]
+    if not designs or not names:
+        return []
+    values = [[one.metrics[name] for name in names] for one in designs]
+    chosen = nondominated(oriented(values, [one.maximise for one in objectives]))
+    return [one for one, on_front in zip(designs, chosen, strict=True) if on_front]
 
 
 def oriented(values: ArrayLike, maximise: ArrayLike, log: ArrayLike = False) -> Matrix:

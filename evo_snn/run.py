@@ -12,7 +12,7 @@ import pandas as pd
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.config import Config
 from evo_snn.config_file import load_config
-from evo_snn.pareto import nondominated, oriented
+from evo_snn.pareto import front_of
 from evo_snn.plugins import PluginRecord
 from evo_snn.store import CONFIG, Store
 from genomes.errors import RequestError
@@ -113,13 +113,13 @@ class Run:
             The columns of `candidates`; the best in the first objective comes first. Candidates
             that lack an objective (NaN) are never on the front.
         """
-        table = self.candidates()
-        table = table[table["state"] == "ok"]
-        names = [objective.name for objective in self.objectives]
-        maximise = [objective.maximise for objective in self.objectives]
-        front = table[nondominated(oriented(table[names].to_numpy(dtype=float), maximise))]
+        with self._store() as store:
+            everything = store.candidates(details=False)
+        table = _table(everything, self.objectives)
+        front = table[table["key"].isin([one.key for one in front_of(everything, self.objectives)])]
+        first = self.objectives[0]
         # Ties stay in the order of evaluation.
-        ordered = front.sort_values(names[0], ascending=not maximise[0], kind="stable")
+        ordered = front.sort_values(first.name, ascending=not first.maximise, kind="stable")
         return ordered.reset_index(drop=True)
 
     def least_infeasible(self, n: int = 5) -> pd.DataFrame:

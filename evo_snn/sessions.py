@@ -44,11 +44,11 @@ class SessionRecord:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a session: a retry, another environment, a repair.
+    """Something that happened in a session: a failed attempt, another environment, a repair.
 
     Attributes:
         session: The session's number; None outside of any.
-        kind: "retry", "environment", "repair", …
+        kind: "failure" of an attempt at a candidate, "environment", "repair", …
         key: The candidate that it happened to, if any.
         text: One line.
     """

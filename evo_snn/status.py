@@ -14,12 +14,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-import numpy as np
-
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.filesystem import lock_holder
 from evo_snn.folder import LOCK
-from evo_snn.pareto import nondominated, oriented
+from evo_snn.pareto import front_of
 from evo_snn.reader import GenerationRecord
 from evo_snn.sessions import SessionRecord
 from evo_snn.store import Store
@@ -119,7 +117,7 @@ def status_of(store: Store) -> Status:
     candidates = store.candidates(details=False)
     state, reason = run_state(sessions, writer)
     planned = sessions[-1].generations if sessions else None
-    front = _front(candidates, store.objectives())
+    front = front_of(candidates, store.objectives())
     return Status(
         folder=store.folder,
         state=state,
@@ -192,18 +190,6 @@ def disk_bytes(folder: Path) -> int:
             with suppress(OSError):
                 total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118 - as walk has it
     return total
-
-
-def _front(
-    candidates: Sequence[Candidate], objectives: Sequence[ObjectiveRecord]
-) -> list[Candidate]:
-    names = [one.name for one in objectives]
-    designs = [one for one in candidates if one.state == "ok" and set(names) <= set(one.metrics)]
-    if not designs or not names:
-        return []
-    values = np.array([[one.metrics[name] for name in names] for one in designs])
-    chosen = nondominated(oriented(values, [one.maximise for one in objectives]))
-    return [one for one, on_front in zip(designs, chosen, strict=True) if on_front]
 
 
 def _best(objective: ObjectiveRecord, front: Sequence[Candidate]) -> Best:

@@ -79,15 +79,6 @@ def _fault(found: object, name: str) -> str:
     return ""
 
 
-def space_options(name: str) -> type[BaseModel]:
-    """The options model of a space.
-
-    Raises:
-        RequestError: there is no space of that name.
-    """
-    return space_class(name).Options
-
-
 def space_origin(name: str) -> str:
     """The package that a space comes from, with its version; "" for evo_snn's own."""
     return "" if name in OWN_SPACES else origin(find(SPACES, name))

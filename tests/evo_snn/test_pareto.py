@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from evo_snn import pareto
+from evo_snn.candidate import Candidate, ObjectiveRecord
 
 NAN, INF = np.nan, np.inf
 # Few distinct values, so that ties, duplicates, domination and NaN all happen often.
@@ -211,3 +212,29 @@ class TestPicking:
     @given(matrices(st.floats(0, 1)))
     def test_rows_sum_to_one(self, F: np.ndarray) -> None:
         np.testing.assert_allclose(pareto.pseudo_weights(F).sum(axis=1), np.ones(len(F)))
+
+
+class TestFrontOf:
+    OBJECTIVES = (ObjectiveRecord("accuracy", maximise=True), ObjectiveRecord("cost", False))
+
+    @staticmethod
+    def candidate(key: str, state: str = "ok", **metrics: float) -> Candidate:
+        return Candidate(key, (0,), (), 0, state, metrics)
+
+    def test_by_hand(self) -> None:
+        found = [
+            self.candidate("dear", accuracy=0.9, cost=3.0),
+            self.candidate("worse", accuracy=0.8, cost=3.0),
+            self.candidate("cheap", accuracy=0.5, cost=1.0, other=7.0),
+            self.candidate("twin", accuracy=0.9, cost=3.0),
+            self.candidate("infeasible", "infeasible", accuracy=1.0, cost=0.5),
+            self.candidate("failed", "failed"),
+            self.candidate("without a cost", accuracy=1.0),
+        ]
+        front = pareto.front_of(found, self.OBJECTIVES)
+        assert [one.key for one in front] == ["dear", "cheap", "twin"]
+
+    def test_of_nothing(self) -> None:
+        assert pareto.front_of([], self.OBJECTIVES) == []
+        assert pareto.front_of([self.candidate("a", accuracy=1.0)], self.OBJECTIVES) == []
+        assert pareto.front_of([self.candidate("a", accuracy=1.0)], ()) == []

@@ -460,12 +460,12 @@ def test_a_run_that_is_partly_elsewhere_is_not_written(tmp_path, name):
 def test_sessions_and_events_are_kept(tmp_path):
     with make(tmp_path) as store:
         store.start_session(4, {"jobs": 2}, {"torch": "2"})
-        store.record_event("retry", "a worker died", "aa")
+        store.record_event("failure", "a worker died", "aa")
         store.end_session("interrupted")
         store.start_session(8, {"jobs": 1}, {"torch": "3"})
     with Store.open(tmp_path) as store:
         first, second = store.sessions()
-        assert store.events() == [Event(1, "retry", "aa", "a worker died")]
+        assert store.events() == [Event(1, "failure", "aa", "a worker died")]
     assert (first.outcome, first.generations, first.workers) == ("interrupted", 4, {"jobs": 2})
     assert first.ended is not None
     assert (second.number, second.process, second.ended) == (2, os.getpid(), None)

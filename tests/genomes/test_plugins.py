@@ -7,7 +7,7 @@ import pytest
 
 from genomes.errors import RequestError
 from genomes.plugins import SPACES, find, installed, load, origin, places
-from genomes.spaces import make_space, space_class, space_classes, space_names, space_options
+from genomes.spaces import make_space, space_class, space_classes, space_names
 
 SPACE = '''
 from pydantic import BaseModel
@@ -35,7 +35,7 @@ def test_an_installed_space_is_made_like_ones_own(offer):
     space = make_space("mine", (1, 8, 8), 10, {"max_stages": 1})
     own = make_space("plain", (1, 8, 8), 10, {"max_stages": 1})
     assert space.key([0] * len(space.genes)) != own.key([0] * len(own.genes))
-    assert space_options("mine") is space_options("plain")
+    assert space_class("mine").Options is space_class("plain").Options
     with pytest.raises(RequestError, match=r"space.max_stages"):
         make_space("mine", (1, 8, 8), 10, {"max_stages": 0})
 

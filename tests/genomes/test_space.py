@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from genomes.errors import RequestError
 from genomes.genes import Gene
 from genomes.space import SearchSpace
-from genomes.spaces import make_space, space_names, space_options
+from genomes.spaces import make_space, space_class, space_names
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -237,7 +237,7 @@ def test_spaces_are_found_by_name():
     with pytest.raises(RequestError, match=r"search\.space: got 'plane'.*Did you mean 'plain'\?"):
         make_space("plane", (1, 8, 8), 10)
     with pytest.raises(RequestError, match=r"search\.space"):
-        space_options("plane")
+        space_class("plane")
 
 
 @pytest.mark.parametrize(
