@@ -89,12 +89,24 @@ def refuse_links(folder: Path, *names: str) -> None:
             raise RequestError("run folder", str(folder / name), "no symbolic link", remedy)
 
 
+def require_database(folder: Path) -> None:
+    """Refuse a folder without a run's database.
+
+    Raises:
+        RequestError: If there is none.
+    """
+    if not (folder / DATABASE).is_file():
+        remedy = f"Give its folder: {folder.parent}." if folder.name == DATABASE else ""
+        raise RequestError("run folder", str(folder), f"a folder with {DATABASE}", remedy)
+
+
 def take_lock(folder: Path, *, make: bool) -> WriterLock:
     """Become the one writer of a run's folder; ``make`` it where it is absent.
 
     Raises:
         RequestError: If another process is writing, or the folder cannot be written.
     """
+    field = "out" if make else "run folder"  # as a user named it
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,11 +114,11 @@ def take_lock(folder: Path, *, make: bool) -> WriterLock:
     except BlockingIOError:
         remedy = f"It is {lock_holder(folder / LOCK) or 'busy'}: wait until it ends."
         raise RequestError(
-            "run folder", str(folder), "a run that no other process is writing", remedy
+            field, str(folder), "a run that no other process is writing", remedy
         ) from None
     except OSError as error:
         reason = f"{error.strerror}."
-        raise RequestError("run folder", str(folder), "a folder to write in", reason) from None
+        raise RequestError(field, str(folder), "a folder to write in", reason) from None
 
 
 def is_file_name(key: str) -> bool:

@@ -6,7 +6,7 @@ The *front* of a set holds the designs that no other design of the set dominates
 :func:`front_of` picks the front of candidates. Everything else here is a pure function of arrays
 with one row a design and one column an objective. :func:`oriented` turns metrics into objectives
 that are all minimised; every other function expects that orientation and calls such a matrix ``F``.
-Hypervolume is measured on :func:`normalised` objectives: 0 at the box's best corner, 1 at its worst.
+Hypervolume is measured on :func:`normalised` objectives: the box's best corner is 0, its worst 1.
 
 Not-a-number, everywhere in this module: a row with a NaN is a design that was not fully measured.
 It is never on a front, dominates nothing, contributes no hypervolume and is never picked.

@@ -41,6 +41,7 @@ from evo_snn.folder import (
     left_behind,
     refuse_links,
     refuse_occupied,
+    require_database,
     resolved,
     take_lock,
 )
@@ -160,8 +161,7 @@ class Store(Reader):
             StoreWriteError: If (for writing) the disk takes nothing.
         """
         folder = resolved(folder, "run folder")
-        if not (folder / DATABASE).is_file():
-            raise RequestError("run folder", str(folder), f"a folder with {DATABASE}")
+        require_database(folder)
         if not read_only:
             refuse_links(folder)
         lock = None if read_only else take_lock(folder, make=False)

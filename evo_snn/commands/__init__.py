@@ -163,7 +163,9 @@ def _usage(error: Any, line: Sequence[str]) -> str:
     else:  # in the words of all other errors, rather than those of a library
         allowed = error.message.removeprefix("Input should be ").partition(", unable")[0]
         text = str(RequestError(options[0], value, allowed))
-    command = getattr(getattr(error, "ctx", None), "command_path", "evo-snn")
+    named = {command.__name__ for command in _COMMANDS}
+    command = next((f"evo-snn {word}" for word in line if word in named), "evo-snn")
+    command = getattr(getattr(error, "ctx", None), "command_path", command)
     return f"{text} {command} -h shows what it takes."
 
 

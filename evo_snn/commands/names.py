@@ -129,7 +129,9 @@ def _objective_entries(name: str | None, files: Iterable[Path]) -> list[dict[str
     from evo_snn.objectives import chosen_metrics, list_objectives
 
     with redirect_stdout(sys.stderr):
-        metrics = list_objectives(files) if name is None else chosen_metrics([name], files, "NAME")
+        metrics = (
+            list_objectives(files) if name is None else chosen_metrics([name], files, "objective")
+        )
     return [_objective_entry(each) for each in metrics]
 
 

@@ -8,6 +8,7 @@ from evo_snn.commands.evolve import conclude, showing_what_came_nearest
 from evo_snn.commands.look import Accept, Folder
 from evo_snn.commands.whole import of_a_whole_run
 from evo_snn.folder import FIGURES, refuse_links
+from genomes.errors import RequestError
 
 
 @of_a_whole_run
@@ -32,6 +33,8 @@ def resume(
     from evo_snn.config_file import parse_set
 
     overrides = dict(parse_set(text) for text in settings or ())
+    if "search.generations" in overrides:
+        raise RequestError("--set", "search.generations", "--generations N", "It says how many.")
     if figures:
         refuse_links(folder, FIGURES)
     from evo_snn import search

@@ -175,11 +175,22 @@ def test_show_says_why_a_candidate_is_no_design(command, finished_run):
         (("estimate", "/no/such.json"), "/no/such.json"),
         (("fronts",), "No such command 'fronts'"),
         (("evolve",), "Missing argument"),
+        (("evolve", "x.toml", "--set"), "evo-snn evolve -h shows what it takes."),
+        (("evolve", "--out"), "evo-snn evolve -h shows what it takes."),
+        (("objectives", "nope"), "error: objective: got 'nope'; allowed: "),
+        (("status", ""), "a folder is allowed; a dot is the current one."),
+        (("check", " "), "a folder is allowed; a dot is the current one."),
+        (("resume", "RUN/run.sqlite"), "a folder with run.sqlite. Give its folder: /"),
+        (("resume", "RUN", "--set", "search.generations=5"), "allowed: --generations N."),
+        (
+            ("evolve", ROOT / "runs" / "digits.toml", "--out", "/proc/x"),
+            "error: out: got '/proc/x'; allowed: a folder to write in. ",
+        ),
         (("evolve", "x.toml", "--seed", "-1"), "--seed"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_status_2(command, finished_run, arguments, message):
-    arguments = [str(finished_run.folder) if each == "RUN" else each for each in arguments]
+    arguments = [str(each).replace("RUN", str(finished_run.folder)) for each in arguments]
 
     status, out, err = command(*arguments)
 
