@@ -1,9 +1,12 @@
 """Workers that fail, die, hang or take all memory: the search goes on, and says what happened."""
 
+import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -19,6 +22,7 @@ from evo_snn.search import resume
 from evo_snn.store import Store
 from evo_snn.training import data_digest, dataset
 from evo_snn.workers import Workers
+from genomes.errors import RequestError
 from genomes.spaces import make_space
 from hardware import load_chip
 from tests.evo_snn.searches import assert_equal_runs, search
@@ -114,12 +118,27 @@ def test_what_raises_twice_is_failed_and_the_search_goes_on(
         assert all(failures.count(key) == 2 for key in bad)
 
 
+UNSENDABLE = """
+    import evo_snn.evaluation
+    def unsendable(self, protocol, key=candidate.key):
+        if self.key == key:
+            raise MemoryError("none left to send it with")
+        return object.__reduce_ex__(self, protocol)
+    evo_snn.evaluation.Outcome.__reduce_ex__ = unsendable
+"""
 FAULTS = {
-    # what a candidate does: (kind, part of the line)
-    "os.kill(os.getpid(), signal.SIGKILL)": ("worker died", "SIGKILL"),
-    "os.abort()": ("worker died", "SIGABRT"),
-    "[bytearray(10 ** 9) for _ in range(10 ** 6)]": ("out of memory", "MemoryError"),
-    "time.sleep(10 ** 6)": ("timed out", "longer than workers.timeout_seconds = 30"),
+    # what a candidate does: (kind and part of the line of each attempt)
+    "os.kill(os.getpid(), signal.SIGKILL if first else signal.SIGABRT)": [
+        ("worker died", "SIGKILL"),
+        ("worker died", "SIGABRT"),
+        ("worker died", "SIGABRT"),
+    ],
+    "[bytearray(10 ** 9) for _ in range(10 ** 6)]": [("out of memory", "MemoryError")] * 2,
+    "raise KeyboardInterrupt('nobody pressed it')": [("raised", "nobody pressed it")] * 2,
+    UNSENDABLE: [("out of memory", "none left to send it with")] * 2,
+    "if first: time.sleep(10 ** 6)": [
+        ("timed out", "longer than workers.timeout_seconds = 30"),
+    ],
 }
 
 
@@ -129,32 +148,36 @@ def test_what_kills_its_worker_hangs_or_takes_all_memory_is_failed(
     founders = calm.candidates().query("generation == 0")["key"].tolist()
     faults = dict(zip(founders[1:], FAULTS, strict=False))
     assert len(faults) == len(FAULTS)
-    branches = "\n".join(f"if candidate.key == {key!r}: {fault}" for key, fault in faults.items())
+    branches = "\n".join(
+        f"if candidate.key == {key!r}:\n{textwrap.indent(textwrap.dedent(fault), '    ')}"
+        for key, fault in faults.items()
+    )
     run = faulty(
         tmp_path,
         branches,
         search__generations=1,
+        workers__jobs=1,  # so that it is known what each attempt ended with
         workers__timeout_seconds=30.0,  # far more than an evaluation takes
         workers__memory_gb=4.0,
     )
     with Store.open(run.folder) as store:
         found = {one.key: one for one in store.candidates()}
-    assert list(found) == founders
+        events = store.events()
+    assert sorted(found) == sorted(founders)
     for key, candidate in found.items():
-        if key not in faults:
+        attempts = FAULTS[faults[key]] if key in faults else []
+        told = [event.text for event in events if event.kind == "failure" and event.key == key]
+        assert len(told) == len(attempts)
+        assert all(f": {kind}: " in line and text in line
+                   for (kind, text), line in zip(attempts, told, strict=True))  # fmt: skip
+        if len(attempts) < 2:  # once is never
             assert candidate.state == "ok"
             assert candidate.metrics == calm.candidate(key).metrics
             continue
-        kind, text = FAULTS[faults[key]]
-        attempts = candidate.circumstances["attempts"]
         assert candidate.state == "failed"
-        # alone, so nobody else can be meant; a death in company does not count
-        alone = attempts[1:]
-        assert len(alone) == (2 if attempts[0]["kind"] == "worker died" else 1)
-        assert {one["kind"] for one in alone} == {kind}
-        assert all(text in one["text"] for one in alone)
-        if "SIGKILL" not in text:  # which leaves no time to say anything
-            assert "odd.py" in candidate.failure
+        kept = [one["kind"] for one in candidate.circumstances["attempts"]]
+        assert kept == [kind for kind, _ in attempts]
+        assert "odd.py" in candidate.failure  # also where it crashed
 
 
 @pytest.mark.parametrize(
@@ -175,8 +198,9 @@ def test_what_fails_once_is_as_if_it_had_not(
         assert {event.key for event in store.events()} >= keys
 
 
-def test_threads_bear_what_raises(tmp_path: Path) -> None:
-    run = faulty(tmp_path, "if chosen: raise KeyError('gone')", workers__backend="threading")
+@pytest.mark.parametrize("error", ["KeyError('gone')", "KeyboardInterrupt"])
+def test_threads_bear_what_raises(tmp_path: Path, error: str) -> None:
+    run = faulty(tmp_path, f"if chosen: raise {error}", workers__backend="threading")
     bad, good = outcomes(run)
     assert {one.state for one in bad.values()} == {"failed"}
     assert {one.state for one in good.values()} == {"ok"}
@@ -190,14 +214,44 @@ def test_one_process_is_a_process_of_its_own(tmp_path: Path) -> None:
 
 DRIVER = """
 import sys
-from tests.evo_snn.searches import search
-search(sys.argv[1], workers__backend="loky", workers__jobs=2, search__generations=500)
+from pathlib import Path
+from tests.evo_snn.test_workers import faulty
+faulty(Path(sys.argv[1]), sys.argv[3], workers__backend=sys.argv[2], search__generations=500)
 """
+ONE_HOLDS_THE_INTERPRETER = """
+try:
+    (HERE / "held").mkdir()
+except FileExistsError:
+    pass
+else:
+    sum(range(10 ** 12))
+"""
+ALL_GO_ON_FOR_EVER = """
+(HERE / "held").mkdir(exist_ok=True)
+while True:
+    time.sleep(0.01)
+"""
+
+
+def drive(folder: Path, backend: str, body: str) -> subprocess.Popen[str]:
+    """A search in a process of its own, which has a candidate that is held up."""
+    command = [sys.executable, "-c", DRIVER, str(folder), backend, body]
+    driver = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (folder / "held").exists():
+        assert driver.poll() is None
+        time.sleep(0.05)
+    return driver
 
 
 def children(process: int) -> set[int]:
     path = Path(f"/proc/{process}/task/{process}/children")
     return {int(each) for each in path.read_text().split()}
+
+
+def workers_of(process: int) -> set[int]:
+    """Those of its children that evaluate; the others are loky's and the standard library's."""
+    lines = {one: Path(f"/proc/{one}/cmdline").read_bytes() for one in children(process)}
+    return {one for one, line in lines.items() if b"popen_loky" in line}
 
 
 def is_alive(process: int) -> bool:
@@ -210,27 +264,57 @@ def is_alive(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_no_worker_outlives_a_killed_driver(tmp_path: Path) -> None:
+    driver = drive(tmp_path, "loky", ONE_HOLDS_THE_INTERPRETER)
     folder = tmp_path / "run"
-    command = [sys.executable, "-c", DRIVER, str(folder)]
-    driver = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    while not (folder / "run.sqlite").exists() or Run(folder).candidates().empty:
+    while Run(folder).candidates().empty:
         assert driver.poll() is None
         time.sleep(0.05)
-    workers = children(driver.pid)
-    assert workers
+    started, workers = children(driver.pid), workers_of(driver.pid)
+    assert len(workers) == 2
+    for worker in workers:  # Ctrl-C was kept from it before it could say anything of it
+        lines = Path(f"/proc/{worker}/status").read_text().splitlines()
+        status = dict(line.split(":\t") for line in lines)
+        assert int(status["SigBlk"], 16) & 1 << signal.SIGINT - 1
     driver.kill()
-    driver.wait()
+    driver.communicate()
     deadline = time.monotonic() + 60
-    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+    while any(map(is_alive, started)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(map(is_alive, workers))
+    assert not any(map(is_alive, started))
     short = {"workers.backend": "sequential"}
     run = resume(folder, generations=len(Run(folder).generations()) + 1, overrides=short)
     assert run.candidates()["key"].is_unique
 
 
+def test_a_second_interrupt_ends_threads_at_once(tmp_path: Path) -> None:
+    driver = drive(tmp_path, "threading", ALL_GO_ON_FOR_EVER)
+    assert driver.stderr is not None
+    driver.send_signal(signal.SIGINT)
+    while "stopping when" not in driver.stderr.readline():
+        assert driver.poll() is None
+    driver.send_signal(signal.SIGINT)
+    _, errors = driver.communicate(timeout=300)
+    assert "everything that was evaluated is stored" in errors
+    assert errors.count("Traceback") == 1  # the driver's own
+    assert "terminate" not in errors
+    assert driver.returncode == -signal.SIGINT
+
+
+def test_processes_that_may_start_none_are_refused_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(RequestError, match=r"workers\.backend: got 'loky'; allowed: threading or"):
+        search(tmp_path / "run", **LOKY)
+    assert not (tmp_path / "run").exists()
+    assert len(search(tmp_path / "run", search__generations=1).candidates()) == 6
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
-def test_a_worker_that_dies_idle_harms_nobody(tmp_path: Path) -> None:
+def test_neither_a_worker_that_dies_idle_nor_tidied_temporary_files_harm_anybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     settings = EvaluationSettings(
         data=DataSection(name="digits"),
         data_digest=data_digest(dataset(DataSection(name="digits"))),
@@ -240,12 +324,16 @@ def test_a_worker_that_dies_idle_harms_nobody(tmp_path: Path) -> None:
     space = make_space("plain", (1, 8, 8), 10, {"max_stages": 1, "widths": [4]})
     tasks = [
         Task(space.key(one), tuple(one.tolist()), space.decode(one), (), 1)
-        for one in space.sample(2, np.random.default_rng(0))
+        for one in space.sample(3, np.random.default_rng(0))
     ]
     with Workers(WorkersSection(backend="loky", jobs=1), settings) as workers:
-        before = children(os.getpid())
-        first = list(workers.run(tasks[:1]))
-        for process in children(os.getpid()) - before:
-            os.kill(process, signal.SIGKILL)
-        second = list(workers.run(tasks[1:]))
-    assert [one.failure for one in (*first, *second)] == [None, None]
+        found = list(workers.run(tasks[:1]))
+        for folder in tmp_path.glob("evo-snn-*"):
+            shutil.rmtree(folder)
+        assert not list(tmp_path.iterdir())
+        found += workers.run(tasks[1:2])
+        for worker in workers_of(os.getpid()):
+            os.kill(worker, signal.SIGKILL)
+        found += workers.run(tasks[2:])
+    assert [one.failure for one in found] == [None] * 3
+    assert [one.failures for one in found] == [()] * 3
