@@ -454,6 +454,16 @@ def test_a_strangers_run_does_nothing_to_the_terminal(command, finished_run):
     assert "Traceback:\n\\x1b]0" in seen  # its lines stay lines
 
 
+def test_a_search_does_not_begin_whose_figures_would_be_elsewhere(
+    command, stand_in, finished_run, tmp_path
+):
+    stand_in("evo_snn.search", resume=lambda *_, **__: pytest.fail("it went on"))
+    (finished_run.folder / "figures").symlink_to(tmp_path)
+    status, _, err = command("resume", finished_run.folder)
+    assert status == 2
+    assert "figures'; allowed: no symbolic link" in err
+
+
 def test_log_lines_do_nothing_to_the_terminal_either(capsys, monkeypatch):
     logger = logging.getLogger("evo_snn")
     monkeypatch.setattr(logger, "handlers", [])
