@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evo_snn.candidate import Candidate
 from evo_snn.constraints import Constraint
 from evo_snn.objectives import Metric
-from evo_snn.pareto import hypervolume, nondominated, normalised, oriented
+from evo_snn.pareto import front_of, hypervolume, normalised, oriented
 from evo_snn.plan import Box, completed_box
 
 FAILED = 1e6
@@ -50,10 +50,7 @@ class Scores:
             names = [metric.name for metric in self._metrics]
             rows = [one.metrics for one in new if all(name in one.metrics for name in names)]
             self.box = completed_box(self.box, self._metrics, rows)
-        feasible = [*self._front, *(one for one in new if one.state == "ok")]
-        if feasible:
-            chosen = nondominated(self.objectives(feasible))
-            self._front = [one for one, kept in zip(feasible, chosen, strict=True) if kept]
+        self._front = front_of([*self._front, *new], [metric.record for metric in self._metrics])
 
     def objectives(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
         """(n, objectives) to be minimised, costs on a log scale; the box's worst for no value."""

@@ -17,7 +17,16 @@ from evo_snn.loop import DamagedRunError, Loop, ReplayError, SearchFailedError
 from evo_snn.plan import Plan, make_plan
 from evo_snn.plugins import PluginRecord
 from evo_snn.progress import LOGGER, make_reporter
-from evo_snn.run import CHIP, CONFIGURATION, FIRST_BOX, HYPERVOLUME_BOX, PLUGINS, Run, open_run
+from evo_snn.run import (
+    CHIP,
+    CONFIGURATION,
+    DATA_DIGEST,
+    FIRST_BOX,
+    HYPERVOLUME_BOX,
+    PLUGINS,
+    Run,
+    open_run,
+)
 from evo_snn.store import CONFIG, Store, StoreWriteError
 from evo_snn.trust import require_trusted, trust
 from evo_snn.workers import Workers
@@ -35,7 +44,6 @@ __all__ = [
     "resume",
 ]
 
-_DATA_DIGEST = "data_digest"
 _CHANGEABLE = ("data.path", "training.device")
 """What a resumed run may have otherwise than before, beside ``workers``: where things are."""
 
@@ -104,7 +112,7 @@ def evolve(
         constraints=plan.config.model_dump(mode="json")["constraints"],
         meta={
             PLUGINS: [record.to_document() for record in plan.plugins],
-            _DATA_DIGEST: plan.settings.data_digest,
+            DATA_DIGEST: plan.settings.data_digest,
             CHIP: plan.chip.to_document(),
             FIRST_BOX: plan.box,
             HYPERVOLUME_BOX: plan.box,
@@ -258,7 +266,7 @@ def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) 
     files = [record.file for record in records if record.file is not None]
     plan = make_plan(config, files=files, chip=Chip.from_document(store.meta(CHIP)))
     for field, stored, present in (
-        ("data", store.meta(_DATA_DIGEST), plan.settings.data_digest),
+        ("data", store.meta(DATA_DIGEST), plan.settings.data_digest),
         ("space", store.meta("space"), plan.space.description()),
         ("objectives", store.objectives(), [metric.record for metric in plan.objectives]),
         ("plugins", _names(records), _names(plan.plugins)),
