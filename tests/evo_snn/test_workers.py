@@ -254,6 +254,11 @@ def workers_of(process: int) -> set[int]:
     return {one for one, line in lines.items() if b"popen_loky" in line}
 
 
+def blocked_signals(process: int) -> int:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(dict(line.split(":\t") for line in lines)["SigBlk"], 16)
+
+
 def is_alive(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -269,14 +274,14 @@ def test_no_worker_outlives_a_killed_driver(tmp_path: Path) -> None:
     while Run(folder).candidates().empty:
         assert driver.poll() is None
         time.sleep(0.05)
-    started, workers = children(driver.pid), workers_of(driver.pid)
-    assert len(workers) == 2
-    for worker in workers:  # Ctrl-C was kept from it before it could say anything of it
-        lines = Path(f"/proc/{worker}/status").read_text().splitlines()
-        status = dict(line.split(":\t") for line in lines)
-        assert int(status["SigBlk"], 16) & 1 << signal.SIGINT - 1
+    started = children(driver.pid)
+    blocked = [blocked_signals(one) for one in workers_of(driver.pid)]
     driver.kill()
-    driver.communicate()
+    driver.wait()
+    assert driver.stderr is not None
+    driver.stderr.close()
+    # Ctrl-C was kept from them before they could say anything of it
+    assert [mask >> signal.SIGINT - 1 & 1 for mask in blocked] == [1, 1]
     deadline = time.monotonic() + 60
     while any(map(is_alive, started)) and time.monotonic() < deadline:
         time.sleep(0.1)
