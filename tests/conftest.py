@@ -1,6 +1,7 @@
 """Settings of the whole suite."""
 
 import importlib
+import logging
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,15 @@ def own_state(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_logger():
+    """A command gives the logger a handler for good; the next test begins without it."""
+    logger = logging.getLogger("evo_snn")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
 
 
 @pytest.fixture

@@ -68,10 +68,9 @@ def test_a_disk_that_takes_no_more_loses_nothing(
         check(one)
 
 
-@pytest.mark.parametrize("error", ERRORS)
-def test_the_faults_are_many_and_of_all_kinds(outcomes: Document, error: str) -> None:
-    once = [one for one in outcomes["writes"] if one["error"] == error and not one["lasting"]]
-    assert len(once) >= 60
+def test_the_faults_are_many_and_of_all_kinds(outcomes: Document) -> None:
+    once = [one for one in outcomes["writes"] if not one["lasting"]]
+    assert all(sum(one["error"] == error for one in once) >= 60 for error in ERRORS)
     calls, files = zip(*(one["call"].split(" ", 1) for one in once), strict=True)
     assert {"open", "write", "pwrite", "fsync", "fdatasync"} <= set(calls)
     struck = {file.rsplit("/", 1)[-1] for file in files}

@@ -11,7 +11,6 @@ import io
 import logging
 import random
 import signal
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -250,25 +249,13 @@ class Tries:
         chosen(check)()
 
 
-@pytest.fixture(scope="session")
-def tried():
-    """How many inputs each test of this session has tried."""
-    return Counter()
-
-
 @pytest.fixture
-def tries(request, record_property, tried):
+def tries(request, record_property):
     """The inputs of this test, as many as `INPUTS` says."""
     tries = Tries(INPUTS[request.node.originalname])
     yield tries
     record_property("inputs", tries.done)
-    tried[request.node.originalname] += tries.done
     assert tries.done >= tries.wanted
-
-
-def pytest_collection_modifyitems(items):
-    """What counts the inputs comes after what tries them."""
-    items.sort(key=lambda item: item.path.name == "test_total.py")
 
 
 @pytest.fixture(scope="session")
