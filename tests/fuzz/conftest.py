@@ -288,9 +288,3 @@ def untouched(tmp_path):
     folder.mkdir()
     yield folder
     assert tree(folder) == set()
-
-
-@pytest.fixture(scope="session")
-def inputs():
-    """How many inputs each test is to try."""
-    return INPUTS
