@@ -91,8 +91,8 @@ def killed_workers(config: Path, folder: Path, kills: int, rng: random.Random) -
             time.sleep(rng.uniform(0, 1))
             workers = children(driver.pid)
             if workers:
-                before = evaluated(folder)
                 killed += kill(rng.choice(workers))
+                before = evaluated(folder)  # not earlier: what is stored meanwhile is no sign
         time.sleep(0.1)
     return killed
 
@@ -115,6 +115,15 @@ def kill(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def failures(folder: Path) -> list[str]:
+    """What became of the candidates of a run that failed: killed too often, or for good."""
+    if not (folder / "run.sqlite").exists():
+        return []
+    with Store.open(folder) as store:
+        failed = [one for one in store.candidates() if one.state == "failed"]
+    return [f"  {one.key} failed: {one.circumstances}\n" for one in failed]
 
 
 def compared(config: Path, place: Path, arguments: argparse.Namespace) -> dict[str, bool]:
@@ -163,6 +172,7 @@ def drill(folder: Path, arguments: argparse.Namespace) -> bool:
                 result = "equal" if equal else "DIFFERENT"
                 print(f"{algorithm:9} {strategy:8} {what}: {result}", flush=True)
                 all_equal = all_equal and equal
+            print(*failures(place / "workers"), sep="\n", end="", flush=True)
     return all_equal
 
 
