@@ -86,8 +86,9 @@ def killed_workers(config: Path, folder: Path, kills: int, rng: random.Random) -
     driver = subprocess.Popen(evolving, **QUIET)  # noqa: S603 - our own command
     killed = before = 0
     while driver.poll() is None:
-        # a candidate that is killed whenever it is tried has to fail: let something come of it
-        if killed < kills and evaluated(folder) > before:
+        # a candidate that is killed whenever it is tried has to fail: let something come of it;
+        # two, since one may have been on its way to the disk when the last worker was killed
+        if killed < kills and evaluated(folder) > before + 1:
             time.sleep(rng.uniform(0, 1))
             workers = children(driver.pid)
             if workers:
