@@ -93,13 +93,12 @@ def evolve(
         StoreWriteError: the disk takes no more; what was stored is intact.
         KeyboardInterrupt: as the user wanted; the run can go on.
     """
-    given = {
+    chosen = _said({
         "search.seed": seed,
         "search.generations": generations,
         "search.population": population,
         "workers.jobs": jobs,
-    }
-    chosen = {key: value for key, value in given.items() if value is not None}
+    })  # fmt: skip
     plan = make_plan(load_config(config, {**chosen, **(overrides or {})}))
     folder = _default_folder(plan.config) if out is None else out
     environment = current_environment()
@@ -232,8 +231,7 @@ def _continued(
         if not key.startswith("workers.") and key not in _CHANGEABLE:
             allowed = f"keys of workers, {', '.join(_CHANGEABLE)}"
             raise RequestError("--set", key, allowed, "The rest of a run is fixed.")
-    given = {"search.generations": generations, "workers.jobs": jobs}
-    chosen = {key: value for key, value in given.items() if value is not None}
+    chosen = _said({"search.generations": generations, "workers.jobs": jobs})
     config = load_config(store.folder / CONFIG, {**chosen, **overrides})
     began = load_config(parse_toml(store.meta(CONFIGURATION, "")))
     difference = began.first_difference(config)
@@ -283,6 +281,11 @@ def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) 
 
 def _names(records: Sequence[PluginRecord]) -> list[tuple[str, str]]:
     return sorted((record.kind, record.name) for record in records)
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a call's arguments that were given."""
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _default_folder(config: Config) -> Path:
