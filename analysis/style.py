@@ -101,8 +101,10 @@ def title(name: str, unit: str = "") -> str:
     if name in _TITLES:
         return _TITLES[name]
     stem, _, suffix = name.rpartition("_")
-    has_unit = bool(stem) and (suffix.lower() in _UNITS or suffix.lower() == unit.lower())
-    text = words(stem if has_unit else name)
+    while stem and (suffix.lower() in _UNITS or suffix.lower() == unit.lower()):  # of a product
+        name = stem
+        stem, _, suffix = name.rpartition("_")
+    text = words(name)
     return text[:1].upper() + text[1:]
 
 

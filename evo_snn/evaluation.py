@@ -288,6 +288,7 @@ def measured_metrics(
         "latency_ms": cost.latency_ms,
         "interval_ms": cost.interval_ms,
         "energy_delay_uj_ms": cost.energy_uj * cost.latency_ms,
+        "energy_delay_area_uj_ms_mm2": cost.energy_uj * cost.latency_ms * cost.area_mm2,
         "crossbars": float(cost.crossbars),
         "tiles": float(cost.tiles),
         "utilisation": cost.utilisation,
@@ -325,5 +326,12 @@ def known_metrics(
         row = {name: float(known[name][k]) for name in _KNOWN_COSTS}
         exact.append({**architecture_metrics(architecture), **row})
         energy = float(least_energy[k])
-        lower.append({"energy_uj": energy, "energy_delay_uj_ms": energy * row["latency_ms"]})
+        delay = energy * row["latency_ms"]
+        lower.append(
+            {
+                "energy_uj": energy,
+                "energy_delay_uj_ms": delay,
+                "energy_delay_area_uj_ms_mm2": delay * row["area_mm2"],
+            }
+        )
     return exact, lower

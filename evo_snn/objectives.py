@@ -138,6 +138,13 @@ _BUILT_IN = (
         known_before_training="lower bound",
         needs="training",
     ),
+    Metric(
+        "energy_delay_area_uj_ms_mm2",
+        "µJ·ms·mm²",
+        description="energy times latency of one inference times area",
+        known_before_training="lower bound",
+        needs="training",
+    ),
     Metric("parameters", "", description="weights, and a scale and a bias an output channel"),
     Metric(
         "memory_kb", "kB", description="weights and neuron states on the chip, 1 kB = 1024 bytes"

@@ -178,6 +178,7 @@ def _sampled_box(space: SearchSpace, chip: Chip) -> Box:
     costs = totals(workloads, chip)
     values["energy_uj"] = costs["energy_uj"]
     values["energy_delay_uj_ms"] = costs["energy_uj"] * costs["latency_ms"]
+    values["energy_delay_area_uj_ms_mm2"] = values["energy_delay_uj_ms"] * costs["area_mm2"]
     values["spikes"] = np.array(
         [sum(layer.neurons for layer in one.layers) * one.timesteps / 4 for one in workloads]
     )

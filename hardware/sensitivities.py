@@ -129,7 +129,7 @@ def _neighbours(parameter: Parameter, step: float) -> Neighbours:
     """The values below and above a parameter's, where it may have them."""
     value = parameter.value
     if parameter.choices is not None:
-        place = parameter.choices.index(value)  # type: ignore[arg-type]
+        place = parameter.choices.index(value)
         below = parameter.choices[place - 1] if place else None
         above = parameter.choices[place + 1 :][:1]
         return below, above[0] if above else None
