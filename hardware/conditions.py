@@ -6,11 +6,13 @@ how far real cells are from it: deviations of programming, faults, time, wires, 
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from genomes.errors import RequestError
+from hardware.conductance import cell_table
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
@@ -26,7 +28,7 @@ class Conditions(BaseModel):
             figures relative to the largest conductance. Without it such a chip is refused.
         variation: Relative standard deviation of every conductance, beside the device's.
         stuck_on: Share of cells that are stuck at the largest conductance.
-        stuck_off: Share of cells that are stuck at the smallest conductance.
+        stuck_off: Share of cells that are stuck at the smallest conductance; no cell is both.
         wire_ohm: Resistance of the wire from one cell to the next, of rows and of columns, in ohm.
         wire_rate: Share of active rows for which wire resistance is worked out, where no measured
             spike rates are given.
@@ -77,4 +79,6 @@ def check_conditions(chip: Chip, conditions: Conditions, *, seconds: float = 0.0
             chip's conductances are outside its published range and `rescale` is not set, or
             `seconds` is beyond what is published of it.
     """
-    raise NotImplementedError
+    if not 0 <= seconds < inf:
+        raise RequestError("seconds", seconds, "a number of 0 or more")
+    cell_table(chip, conditions, seconds)

@@ -63,7 +63,7 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel):
         assert expected <= names
         assert f"{package}/py.typed" in names
     presets = {
-        f"hardware/presets/{path.name}" for path in (ROOT / "hardware/presets").glob("*.toml")
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "hardware/presets").rglob("*.toml")
     }
     assert presets
     assert presets <= names

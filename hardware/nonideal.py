@@ -1,0 +1,156 @@
+"""Drawn chip instances: what the cells of a layer are, once programmed, aged and wired.
+
+The one module of this package that needs torch: what it makes takes the place of torch weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hardware.conductance import CellTable, Encoding, Ints
+from hardware.conditions import Conditions
+from hardware.wires import attenuation
+
+Streams = Callable[[str], torch.Generator]
+"""The random generator, on the CPU, of each cause: ``programming``, ``faults``, ``drift``,
+``reading``. With one generator each, no cause changes what another one draws."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The crossbars of a layer, as far as wires need them.
+
+    Attributes:
+        wire_ohm: From one cell to the next.
+        rate: Share of a crossbar's rows that are active in a read.
+        blocks: Rows of each row block.
+        columns: Columns of a crossbar.
+    """
+
+    wire_ohm: float
+    rate: float
+    blocks: tuple[Ints, ...]
+    columns: int
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The cells of a layer on one chip.
+
+    Attributes:
+        cells: (out, rows, S) float32, what each cell adds to a column's sum, in levels: its
+            conductance above that of a cell that is off.
+        gain: What sums are multiplied by, to make up for drift.
+    """
+
+    cells: Tensor
+    gain: float
+
+    def levels(self, encoding: Encoding) -> Tensor:
+        """(out, rows): the levels that the weights have become."""
+        powers = torch.from_numpy(encoding.powers).to(self.cells.dtype)
+        return (self.cells @ powers) * self.gain - encoding.offset
+
+
+def draw(
+    levels: Tensor,
+    encoding: Encoding,
+    table: CellTable,
+    conditions: Conditions,
+    streams: Streams,
+    wiring: Wiring,
+) -> Instance:
+    """Draw the cells of a layer.
+
+    Args:
+        levels: (out, rows), whole numbers.
+        encoding: How they are stored.
+        table: What becomes of a cell of each level.
+        conditions: Gives faults, wires and drift compensation.
+        streams: See `Streams`.
+        wiring: See `Wiring`.
+
+    Returns:
+        With ideal cells exactly the levels that were stored.
+    """
+    codes = (levels.cpu().long() + encoding.largest).flatten()
+    stored = encoding.table()
+    target = _by_code(stored.astype(np.float64), codes)
+    cells = _programmed(target, stored, codes, table, streams)
+    cells = _with_faults(cells, table.top, conditions, streams)
+    gain = 1.0
+    if conditions.drift_compensation:
+        gain = float(target.double().sum() / cells.double().sum())
+    cells = cells.view(*levels.shape, -1)
+    if wiring.wire_ohm > 0:
+        cells = _attenuated(cells, table, wiring)
+    return Instance(cells, gain)
+
+
+def _by_code(values: np.ndarray, codes: Tensor) -> Tensor:
+    """(n, S) float32: the row of each weight's level."""
+    return torch.from_numpy(values).float().index_select(0, codes)
+
+
+def _programmed(
+    target: Tensor, stored: Ints, codes: Tensor, table: CellTable, streams: Streams
+) -> Tensor:
+    """Effective levels after programming, drift and read noise; see `CellTable`."""
+
+    def normal(cause: str, deviation: np.ndarray) -> Tensor:
+        noise = torch.empty_like(target).normal_(generator=streams(cause))
+        return noise.mul_(_by_code(deviation[stored], codes))
+
+    cells = target
+    if table.shift or table.deviation.any():
+        # At least -floor: no conductance is negative.
+        change = normal("programming", table.deviation) + table.shift
+        cells = (target + change).clamp_min_(-table.floor)
+    factor = None
+    if table.drift_time > 0:
+        nu = normal("drift", table.drift_deviation) + _by_code(table.drift_mean[stored], codes)
+        factor = nu.abs_().mul_(-table.drift_time).exp_()
+    if table.read.any():
+        read = normal("reading", table.read).add_(1).clamp_min_(0)
+        factor = read if factor is None else factor.mul_(read)
+    if factor is None:
+        return cells
+    return (cells + table.floor) * factor - table.floor
+
+
+def _with_faults(cells: Tensor, top: int, conditions: Conditions, streams: Streams) -> Tensor:
+    """Cells stuck at the highest level, and others at the lowest one."""
+    on, both = conditions.stuck_on, conditions.stuck_on + conditions.stuck_off
+    if both == 0:
+        return cells
+    chance = torch.empty_like(cells).uniform_(generator=streams("faults"))
+    return cells.masked_fill(chance < both, 0.0).masked_fill(chance < on, float(top))
+
+
+def _attenuated(cells: Tensor, table: CellTable, wiring: Wiring) -> Tensor:
+    """Cells (out, rows, S) as wires let them be felt.
+
+    A block that does not fill its crossbar lies next to the drivers and the sense amplifiers.
+    """
+    out, rows, slices = cells.shape
+    columns = out * slices
+    width = min(wiring.columns, columns)
+    height = max(len(block) for block in wiring.blocks)
+    places = np.full((len(wiring.blocks), height), rows)  # one row more, without cells
+    for place, block in zip(places, wiring.blocks, strict=True):
+        place[height - len(block) :] = block
+    spread = -columns % width
+    conductance = np.zeros((rows + 1, columns + spread), np.float32)
+    flat = cells.permute(1, 0, 2).reshape(rows, columns).numpy()
+    conductance[:rows, :columns] = flat + table.floor
+    crossbars = conductance[places].reshape(len(places), height, -1, width).swapaxes(1, 2)
+    share = attenuation(crossbars * table.unit_siemens, wiring.wire_ohm, wiring.rate)
+    felt = (crossbars * share).swapaxes(1, 2).reshape(len(places), height, -1)
+    conductance[places] = felt
+    result = torch.from_numpy(conductance[:rows, :columns] - np.float32(table.floor))
+    return result.view(rows, out, slices).permute(1, 0, 2).contiguous()
