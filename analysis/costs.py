@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evo_snn.candidate import ObjectiveRecord
     from hardware import Cost
 
-__all__ = ["chosen", "colours_of", "plot_components", "plot_layers"]
+__all__ = ["chosen", "colours_of", "draw_stacks", "plot_components", "plot_layers"]
 
 QUANTITIES: Mapping[str, str] = {
     "area_mm2": "area_components_mm2",
@@ -108,8 +108,8 @@ def plot_components(
         totals = np.array([getattr(cost, quantity) for cost in costs])
         parts = [getattr(cost, QUANTITIES[quantity]) for cost in costs]
         scales = 100 / np.where(totals > 0, totals, 1.0) if share else np.ones(len(costs))
-        _draw_stacks(ax, parts, scales, colours or colours_of(costs))
-        _write_totals(ax, totals, totals * scales, style.unit(record) if share else "")
+        draw_stacks(ax, parts, scales, colours or colours_of(costs))
+        write_totals(ax, totals, totals * scales, style.unit(record) if share else "")
         labels = [f"{fill(role, _ROLE_WIDTH)}\n{key[:_KEY_SHOWN]}" for key, role in names.items()]
         ax.set_yticks(range(len(names)), labels)
         ax.invert_yaxis()
@@ -188,7 +188,7 @@ def _layer_shares(cost: Cost) -> dict[str, NDArray[np.float64]]:
     return shares
 
 
-def _draw_stacks(
+def draw_stacks(
     ax: Axes,
     breakdowns: Sequence[Mapping[str, float]],
     scales: NDArray[np.float64],
@@ -214,7 +214,7 @@ def _draw_stacks(
         left += parts
 
 
-def _write_totals(
+def write_totals(
     ax: Axes, totals: NDArray[np.float64], ends: NDArray[np.float64], unit: str
 ) -> None:
     """Write each bar's total at its end, and leave room for it."""

@@ -14,6 +14,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import ticker
 
+from genomes.errors import printable, shortened
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -127,6 +129,14 @@ def label(record: ObjectiveRecord, newline: bool = False) -> str:
 def words(name: str) -> str:
     """Return an identifier as words: ``adc_array`` → ``ADC array``."""
     return " ".join(_ACRONYMS.get(word.lower(), word) for word in name.replace("_", " ").split())
+
+
+def plain(text: object, longest: int = 24) -> str:
+    """Return a user's word as a label shows it: on one line, and not too long.
+
+    Draw it with ``parse_math=False``, as dollar signs in it mean nothing.
+    """
+    return shortened(printable(str(text)), longest)
 
 
 def number(value: float) -> str:

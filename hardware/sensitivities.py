@@ -18,6 +18,7 @@ from hardware.variants import ChipVariants
 COSTS = ("area_mm2", "energy_uj", "latency_ms")
 
 _STEP = 0.1
+_LEAST_MOVE = 0.5  # of a whole number by a small step: less is rounded up to 1
 _NODE = "technology_nm"
 
 #: Stepped together as well where they are equal: some models have square crossbars alone.
@@ -52,6 +53,8 @@ class Sensitivity:
         low: At the lower value, or the choice before; None where there is none.
         high: At the higher value, or the choice after; None where there is none.
         refused: Why the chip's model takes one of the two values no more; "" otherwise.
+        is_coarse: Whether its steps are no small ones: neighbouring choices, or whole numbers next
+            to a small one.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Sensitivity:
     low: Step | None
     high: Step | None
     refused: str = ""
+    is_coarse: bool = False
 
     @property
     def effect(self) -> float:
@@ -99,7 +103,7 @@ def sensitivity(
     variants = ChipVariants(chip, overrides)
     base = _costs(workload, variants.base)
     found = [
-        _stepped(workload, variants, base, parameters, neighbours)
+        _stepped(workload, variants, base, parameters, neighbours, step)
         for parameters, neighbours in _all_neighbours(variants, step)
     ]
     return sorted(found, key=lambda each: -each.effect)
@@ -161,6 +165,7 @@ def _stepped(
     base: Mapping[str, float],
     parameters: tuple[Parameter, ...],
     neighbours: Neighbours,
+    step_size: float,
 ) -> Sensitivity:
     steps: list[Step | None] = []
     refused = ""
@@ -177,7 +182,10 @@ def _stepped(
         steps.append(step)
     first = parameters[0]
     name = JOIN.join(each.name for each in parameters)
-    return Sensitivity(name, first.value, first.unit, steps[0], steps[1], refused)
+    is_coarse = first.choices is not None or (
+        isinstance(first.value, int) and abs(first.value) * step_size < _LEAST_MOVE
+    )
+    return Sensitivity(name, first.value, first.unit, steps[0], steps[1], refused, is_coarse)
 
 
 def _costs(workload: Workload, chip: Chip) -> dict[str, float]:
