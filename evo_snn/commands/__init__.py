@@ -16,7 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from evo_snn.commands.check import check
-from evo_snn.commands.estimate import chips, estimate
+from evo_snn.commands.chips import chips
+from evo_snn.commands.estimate import estimate
 from evo_snn.commands.evolve import evolve
 from evo_snn.commands.init import init
 from evo_snn.commands.look import candidates, front, show

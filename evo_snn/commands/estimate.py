@@ -1,15 +1,20 @@
-"""``estimate`` and ``chips``: what a workload costs, and on what it can run; no run needed."""
+"""``estimate``: what a workload costs on a chip, and what that depends on; no run needed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evo_snn.commands.output import print_json, print_lines, print_table, shown_origin
+from evo_snn.commands.costs import print_cost, print_sensitivity, print_sweep
+from evo_snn.commands.figures import FigureFile, check_figure, save_figure
+from evo_snn.commands.output import print_json, print_lines, say
+from genomes.errors import RequestError
 from hardware.chip import DEFAULT_CHIP
 
 if TYPE_CHECKING:
-    from hardware import Chip, Cost, Parameter
+    from genomes.workload import Workload
+    from hardware import Cost, Detail, Point, Sensitivity
 
 WorkloadFile = Annotated[
     Path, typer.Argument(help="JSON: one workload, or a list of them.", metavar="WORKLOAD.json")
@@ -21,132 +26,216 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Another value of a chip's parameter.", metavar="KEY=VALUE"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-ChipArgument = Annotated[
-    str | None, typer.Argument(help="One of them, or a chip's TOML file.", metavar="NAME")
+Sweeps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sweep",
+        help="Values of a chip's parameter, or of input_rate, rate_scale, timesteps, weight_bits,"
+        " neuron_state_bits; twice for a grid.",
+        metavar="KEY=A,B,…",
+    ),
 ]
+Sensitive = Annotated[
+    bool, typer.Option("--sensitivity", help="Step every parameter of the chip by 10 %.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+_MOST_KEYS = 2
 
 
 def estimate(
     workload: WorkloadFile,
     chip: ChipName = DEFAULT_CHIP,
     set_: Overrides = None,
+    sweep: Sweeps = None,
+    sensitivity: Sensitive = False,
+    figure: FigureFile = None,
     json_: Json = False,
 ) -> None:
-    """Area, energy and latency of a workload, or of each in a list."""
-    import hardware
+    """Area, energy and latency of a workload, or of each in a list, and what they depend on."""
     from evo_snn.config_file import parse_set
     from genomes.workload import load_workloads
 
-    resolved = hardware.load_chip(chip, dict(parse_set(item) for item in set_ or ()))
-    costs = hardware.estimate(load_workloads(workload), resolved)
-    if json_:
-        print_json([cost.to_dict() for cost in costs])
-        return
-    for index, cost in enumerate(costs):
-        title = f"{workload.name} on {resolved.name}"
-        _print_cost(title if len(costs) == 1 else f"{title}, workload {index}", cost)
-
-
-def chips(name: ChipArgument = None, json: Json = False) -> None:
-    """Chips that a workload can be costed on, and every number of one of them."""
-    import hardware
-
-    loaded = hardware.all_chips() if name is None else {name: hardware.load_chip(name)}
-    if json:
-        print_json([_chip_entry(key, chip) for key, chip in loaded.items()])
-    elif name is None:
-        rows = [
-            (key, chip.model, shown_origin(hardware.chip_origin(key)), chip.summary)
-            for key, chip in loaded.items()
-        ]
-        print_table("", ("name", "model", "from", "meaning"), rows)
+    check_figure(figure)
+    if sweep and sensitivity:
+        raise RequestError("--sweep", sweep, "without --sensitivity", "Ask for one at a time.")
+    grid = parse_sweeps(sweep or ())
+    overrides = dict(parse_set(item) for item in set_ or ())
+    workloads = load_workloads(workload)
+    if figure is not None and len(workloads) > 1 and (grid or sensitivity):
+        raise RequestError("--figure", f"{len(workloads)} workloads", "a file with one workload")
+    if grid:
+        _sweep(workload.name, workloads, chip, overrides, grid, figure, json=json_)
+    elif sensitivity:
+        _sensitivity(workload.name, workloads, chip, overrides, figure, json=json_)
     else:
-        _print_chip(name, loaded[name])
+        _estimate(workload.name, workloads, chip, overrides, figure, json=json_)
 
 
-def _print_cost(title: str, cost: "Cost") -> None:
-    """Totals, then tables by layer and by component."""
-    totals = (
-        f"area {cost.area_mm2:.4g} mm2, energy {cost.energy_uj:.4g} uJ"
-        f" (leakage {cost.leakage_energy_uj:.3g} uJ), latency {cost.latency_ms:.4g} ms,"
-        f" interval {cost.interval_ms:.4g} ms"
-    )
-    built = (
-        f"{cost.crossbars} crossbars in {cost.tiles} tiles, {cost.utilisation:.1%} of cells used,"
-        f" {cost.memory_kb:.4g} KiB of weights and membrane state"
-    )
-    print_lines(title, totals, built, "")
-    print_table(
-        "by layer",
-        ("layer", "area mm2", "energy uJ", "latency ms", "tiles", "speed-up"),
-        [
-            (each.name, each.area_mm2, each.energy_uj, each.latency_ms, each.tiles, each.speed_up)
-            for each in cost.layers
-        ],
-    )
-    if any(each.area_mm2 is None for each in cost.layers):
-        print_lines("(no area where a layer shares tiles with others)")
-    tables = (cost.area_components_mm2, cost.energy_components_uj, cost.latency_components_ms)
-    names = dict.fromkeys(name for table in tables for name in table)
-    print_table(
-        "by component",
-        ("component", "area mm2", "energy uJ", "latency ms"),
-        [(name, *(table.get(name) for table in tables)) for name in names],
-    )
+def parse_sweeps(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """Key → values of ``KEY=A,B,…`` given several times.
+
+    Raises:
+        RequestError: Not of that form, a key twice, or too many keys.
+    """
+    from evo_snn.config_file import parse_value
+
+    grid: dict[str, list[Any]] = {}
+    for text in texts:
+        key, equals, rest = (part.strip() for part in text.partition("="))
+        values = [part.strip() for part in rest.split(",")]
+        if not equals or not key or not all(values):
+            remedy = "For example --sweep crossbar_rows=32,64,128."
+            raise RequestError("--sweep", text, "KEY=A,B,…", remedy)
+        if key in grid:
+            raise RequestError("--sweep", key, "each key once")
+        grid[key] = [parse_value(value, field=f"--sweep {key}") for value in values]
+    if len(grid) > _MOST_KEYS:
+        raise RequestError("--sweep", list(grid), "one key, or two for a grid")
+    return grid
 
 
-def _print_chip(name: str, chip: "Chip") -> None:
+def _estimate(
+    name: str,
+    workloads: list["Workload"],
+    chip: str,
+    overrides: dict[str, Any],
+    figure: Path | None,
+    *,
+    json: bool,
+) -> None:
     import hardware
 
-    print_lines(
-        f"{chip.name}: {chip.summary}",
-        f"model: {chip.model}",
-        f"from: {shown_origin(hardware.chip_origin(name))}",
-        "",
-    )
-    print_table(
-        "parameters (keys of --set)",
-        ("key", "value", "unit", "allowed", "meaning", "source"),
-        [_parameter_row(each) for each in chip.parameters],
-    )
+    resolved = hardware.load_chip(chip, overrides)
+    costs = hardware.estimate(workloads, resolved)
+    merits = [hardware.figures_of_merit(*pair) for pair in zip(workloads, costs, strict=True)]
+    titles = _titles(name, resolved.name, len(costs))
+    if json:
+        details = hardware.details(workloads, resolved)
+        print_json(
+            [
+                {**document(cost, detail), "merit": merit.to_dict()}
+                for cost, detail, merit in zip(costs, details, merits, strict=True)
+            ]
+        )
+    else:
+        for title, cost, merit in zip(titles, costs, merits, strict=True):
+            print_cost(title, cost, merit)
+        if not hardware.is_lossless(resolved):
+            say("note", "the chip's ADCs cannot tell all sums apart: accuracy on it is another one")
+    if figure is not None:
+        from analysis import breakdowns
+
+        if len(costs) == 1:
+            (detail,) = hardware.details(workloads, resolved)
+            drawn = breakdowns.figure_of_cost(costs[0], detail, titles[0])
+        else:
+            named = {f"workload {index}": cost for index, cost in enumerate(costs)}
+            drawn = breakdowns.figure_of_costs(named, f"{name} on {resolved.name}")
+        save_figure(drawn, figure)
 
 
-def _parameter_row(parameter: "Parameter") -> tuple[str, ...]:
-    value = parameter.value
-    shown = ", ".join(f"{item:g}" for item in value) if isinstance(value, tuple) else str(value)
-    meaning = "; ".join(part for part in (parameter.description, parameter.conditions) if part)
-    return (
-        parameter.name, shown, parameter.unit or "-", _allowed(parameter), meaning, parameter.source
-    )  # fmt: skip
+def _titles(name: str, chip: str, count: int) -> list[str]:
+    title = f"{name} on {chip}"
+    return [title] if count == 1 else [f"{title}, workload {index}" for index in range(count)]
 
 
-def _allowed(parameter: "Parameter") -> str:
-    if parameter.choices is not None:
-        return ", ".join(map(str, parameter.choices))
-    return "any" if parameter.range is None else "{:g} to {:g}".format(*parameter.range)
+def document(cost: "Cost", detail: "Detail") -> dict[str, Any]:
+    """A cost as JSON, each layer with its own components of energy and latency."""
+    found = cost.to_dict()
+    for index, layer in enumerate(found["layers"]):
+        for key, table in (
+            ("energy_components_uj", detail.energy_uj),
+            ("latency_components_ms", detail.latency_ms),
+        ):
+            layer[key] = {name: parts[index] for name, parts in table.items()}
+    return found
 
 
-def _chip_entry(name: str, chip: "Chip") -> dict[str, Any]:
+def _sweep(
+    name: str,
+    workloads: list["Workload"],
+    chip: str,
+    overrides: dict[str, Any],
+    grid: dict[str, list[Any]],
+    figure: Path | None,
+    *,
+    json: bool,
+) -> None:
     import hardware
 
-    parameters = [
-        {
-            "name": each.name,
-            "value": each.value,
-            "unit": each.unit,
-            "range": each.range,
-            "choices": each.choices,
-            "source": each.source,
-            "conditions": each.conditions,
-            "description": each.description,
+    resolved = hardware.load_chip(chip, overrides)
+    found = [hardware.sweep(workload, chip, grid, overrides) for workload in workloads]
+    titles = _titles(name, resolved.name, len(workloads))
+    if json:
+        print_json(
+            [_point_entry(index, point) for index, points in enumerate(found) for point in points]
+        )
+    else:
+        for title, workload, points in zip(titles, workloads, found, strict=True):
+            print_sweep(title, points, hardware.estimate(workload, resolved))
+    if figure is not None:
+        from analysis import sweeps
+
+        save_figure(sweeps.figure_of_sweep(found[0], titles[0]), figure)
+
+
+def _point_entry(index: int, point: "Point") -> dict[str, Any]:
+    import hardware
+
+    entry = {"workload": index, "sweep": dict(point.values), "refused": point.refused or None}
+    if point.cost is None:
+        return entry
+    merit = hardware.figures_of_merit(point.workload, point.cost)
+    return {**entry, **point.cost.to_dict(), "merit": merit.to_dict()}
+
+
+def _sensitivity(
+    name: str,
+    workloads: list["Workload"],
+    chip: str,
+    overrides: dict[str, Any],
+    figure: Path | None,
+    *,
+    json: bool,
+) -> None:
+    import hardware
+
+    resolved = hardware.load_chip(chip, overrides)
+    found = [hardware.sensitivity(workload, chip, overrides) for workload in workloads]
+    titles = _titles(name, resolved.name, len(workloads))
+    if json:
+        print_json(
+            [
+                {"workload": index, "parameters": [_sensitivity_entry(each) for each in rows]}
+                for index, rows in enumerate(found)
+            ]
+        )
+    else:
+        for index, (title, rows) in enumerate(zip(titles, found, strict=True)):
+            print_lines(*(("",) if index else ()))
+            print_sensitivity(title, rows)
+    if figure is not None:
+        from analysis import sweeps
+
+        save_figure(sweeps.figure_of_sensitivity(found[0], titles[0]), figure)
+
+
+def _sensitivity_entry(found: "Sensitivity") -> dict[str, Any]:
+    sides = {
+        side: step
+        and {
+            "value": step.value,
+            **step.costs,
+            "changes": dict(step.changes),
+            "lossless": step.lossless,
         }
-        for each in chip.parameters
-    ]
+        for side, step in (("low", found.low), ("high", found.high))
+    }
     return {
-        "name": name,
-        "model": chip.model,
-        "origin": shown_origin(hardware.chip_origin(name)),
-        "summary": chip.summary,
-        "parameters": parameters,
+        "name": found.name,
+        "value": found.value,
+        "unit": found.unit,
+        **sides,
+        "refused": found.refused or None,
     }

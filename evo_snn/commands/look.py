@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evo_snn.chip_genes import PREFIX
 from evo_snn.commands.output import cell, print_json, print_table, print_values, say, short
 from evo_snn.commands.whole import of_a_whole_run
 
@@ -65,12 +66,14 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
 
     run = open_run(folder)
     candidate = run.candidate(key)
+    chip = run.chip_values(candidate.key)
     cost = None if candidate.workload is None else run.cost(candidate.key).to_dict()
     lineage = ancestors(run, candidate)
     if json:
         print_json(
             {
                 **candidate.summary(),
+                **({"chip": chip} if chip else {}),
                 "violations": dict(candidate.violations),
                 "failure": candidate.failure,
                 "training_steps": candidate.training_steps,
@@ -87,6 +90,8 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
     if candidate.violations:
         print_values("\nviolated constraints", candidate.violations)
     _print_architecture(candidate.architecture)
+    if chip:
+        print_values(f"\nchip: {run.chip.name}, with", chip)
     if cost is not None:
         _print_cost(cost)
     _print_lineage(run, lineage)
@@ -96,7 +101,7 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
 
 def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
     """The JSON document of ``front`` and ``candidates`` for a table of either."""
-    metrics = metric_columns(table)
+    metrics, chip = metric_columns(table), chip_columns(table)
     rows = [
         {
             "key": row["key"],
@@ -104,6 +109,7 @@ def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
             "state": row["state"],
             "generation": row["generation"],
             "parents": list(row["parents"]),
+            **({"chip": {name.removeprefix(PREFIX): row[name] for name in chip}} if chip else {}),
             "metrics": {name: row[name] for name in metrics if row[name] == row[name]},
         }
         for row in table.to_dict("records")
@@ -123,9 +129,10 @@ def print_front(run: "Run", table: "pd.DataFrame") -> None:
 
 
 def print_candidates(title: str, run: "Run", table: "pd.DataFrame") -> None:
-    """Candidates as a table: keys, objectives with their units, and where they come from."""
-    names = [objective.name for objective in run.objectives]
-    headers = [_header(each.name, each.unit) for each in run.objectives]
+    """Candidates as a table: keys, objectives with their units, and what their chips are."""
+    chip = chip_columns(table)
+    names = [*(objective.name for objective in run.objectives), *chip]
+    headers = [*(_header(each.name, each.unit) for each in run.objectives), *chip]
     rows = [
         (short(row["key"]), row["state"], row["generation"], *(row[name] for name in names))
         for row in table.to_dict("records")
@@ -165,8 +172,13 @@ def _bound(bound: "float | Mapping[str, float | None] | None", values: "pd.Serie
 
 def metric_columns(table: "pd.DataFrame") -> list[str]:
     """The metrics of a table of candidates."""
-    fixed = {"key", "genome", "state", "generation", "parents"}
+    fixed = {"key", "genome", "state", "generation", "parents", *chip_columns(table)}
     return [str(name) for name in table.columns if name not in fixed]
+
+
+def chip_columns(table: "pd.DataFrame") -> list[str]:
+    """The chip genes of a table of candidates."""
+    return [str(name) for name in table.columns if str(name).startswith(PREFIX)]
 
 
 def ancestors(run: "Run", candidate: "Candidate") -> list[dict[str, Any]]:

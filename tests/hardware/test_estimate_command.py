@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from evo_snn.commands.estimate import chips, estimate
+from evo_snn.commands.chips import chips
+from evo_snn.commands.estimate import estimate
 from genomes.errors import RequestError
 
 LAYER = {"name": "out", "kind": "linear", "in_features": 100, "out_features": 10}
@@ -50,8 +51,9 @@ def documents(result: Result) -> list[dict[str, Any]]:
 def test_json_has_exactly_the_documented_keys(workload: str) -> None:
     for chip in ("rram_32nm", "spikesim_65nm"):
         (cost,) = documents(run("estimate", workload, "--chip", chip, "--json"))
-        assert set(cost) == TOTALS | TABLES
+        assert set(cost) == TOTALS | TABLES | {"merit"}
         keys = {"name", "area_mm2", "energy_uj", "latency_ms", "tiles", "speed_up"}
+        keys |= {"energy_components_uj", "latency_components_ms"}
         assert [set(layer) for layer in cost["layers"]] == [keys, keys]
 
 
