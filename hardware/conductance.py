@@ -57,12 +57,12 @@ class Encoding:
     @property
     def largest(self) -> int:
         """The largest level of a weight."""
-        return 2 ** (self.weight_bits - 1) - 1
+        return (1 << self.weight_bits - 1) - 1
 
     @property
     def offset(self) -> int:
         """What is added to a weight before it is stored."""
-        return 0 if self.differential else 2 ** (self.weight_bits - 1)
+        return 0 if self.differential else 1 << self.weight_bits - 1
 
     @property
     def _slices(self) -> int:
@@ -73,7 +73,7 @@ class Encoding:
     @property
     def powers(self) -> Ints:
         """(S,): what one level of each cell counts, negative for the negative group."""
-        powers = 2 ** (self.cell_bits * np.arange(self._slices))
+        powers: Ints = 2 ** (self.cell_bits * np.arange(self._slices))
         return np.concatenate([powers, -powers]) if self.differential else powers
 
     def cells(self, levels: Ints) -> Ints:
@@ -84,8 +84,9 @@ class Encoding:
         return self._digits(levels + self.offset)
 
     def _digits(self, codes: Ints) -> Ints:
-        shifts = self.cell_bits * np.arange(self._slices)
-        return (codes[..., None] >> shifts) & (2**self.cell_bits - 1)
+        shifts: Ints = self.cell_bits * np.arange(self._slices)
+        digits: Ints = (codes[..., None] >> shifts) & ((1 << self.cell_bits) - 1)
+        return digits
 
     def levels(self, cells: Floats | Ints) -> Floats:
         """Levels of weights, (…), whose cells have some levels, (…, S); whole or not."""

@@ -160,7 +160,8 @@ class Device(_Table):
         scale = np.minimum(
             noise.factor * self._relative(conductance_us) ** noise.exponent, noise.largest
         )
-        return scale * np.sqrt(log((time + noise.read_seconds) / (2 * noise.read_seconds)))
+        spread = log((time + noise.read_seconds) / (2 * noise.read_seconds)) ** 0.5
+        return np.asarray(scale * spread, np.float64)
 
     def _relative(self, conductance_us: Floats) -> Floats:
         return np.maximum(conductance_us / self.largest_us, 1e-7)  # of cells that are off: no log 0
@@ -168,7 +169,7 @@ class Device(_Table):
 
 def _polynomial(programming: Programming, conductance_us: Floats) -> Floats:
     x = np.asarray(conductance_us, np.float64) / programming.scale_us
-    return np.polynomial.polynomial.polyval(x, programming.coefficients)
+    return np.asarray(np.polynomial.polynomial.polyval(x, programming.coefficients), np.float64)
 
 
 def _ln_seconds(relaxation: Relaxation, seconds: float) -> float:

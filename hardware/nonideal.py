@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hardware.conductance import CellTable, Encoding, Ints
 from hardware.conditions import Conditions
+from hardware.conductance import CellTable, Encoding, Ints
 from hardware.wires import attenuation
 
 Streams = Callable[[str], torch.Generator]

@@ -36,20 +36,19 @@ def column_currents(conductance: Array, active: NDArray[np.bool_], wire_ohm: flo
     on_column = on_row.size + np.arange(n * m).reshape(n, m)
     wire = 1 / wire_ohm
     edges = [
-        (on_row[:, :-1], on_row[:, 1:], wire),
-        (on_column[:-1], on_column[1:], wire),
-        (on_row, on_column[rows], conductance[rows]),
+        (on_row[:, :-1], on_row[:, 1:]),
+        (on_column[:-1], on_column[1:]),
+        (on_row, on_column[rows]),
     ]
     size = on_row.size + on_column.size
-    first, second, value = (
-        np.concatenate([np.broadcast_to(edge[k], edge[0].shape).ravel() for edge in edges])
-        for k in range(3)
-    )
-    diagonal = np.bincount(first, value, size) + np.bincount(second, value, size)
-    source = np.zeros(size)
+    first = np.concatenate([start.ravel() for start, _ in edges])
+    second = np.concatenate([end.ravel() for _, end in edges])
+    value = np.full(len(first), wire)
+    value[len(value) - on_row.size :] = conductance[rows].ravel()
+    source, sensed = np.zeros(size), np.zeros(size)
     source[on_row[:, 0]] = wire
-    diagonal += source
-    diagonal[on_column[-1]] += wire
+    sensed[on_column[-1]] = wire
+    diagonal = np.bincount(first, value, size) + np.bincount(second, value, size) + source + sensed
     everywhere = np.arange(size)
     matrix = coo_matrix(
         (
@@ -96,10 +95,12 @@ def attenuation(
         along_row = np.flip(np.cumsum(np.flip(current, -1), -1), -1)
         along_column = np.cumsum(current, -2)
         below = np.flip(np.cumsum(np.flip(along_column, -2), -2), -2)
-        return wire_ohm * (np.cumsum(along_row, -1) + rate * below)
+        dropped: Array = wire_ohm * (np.cumsum(along_row, -1) + rate * below)
+        return dropped
 
     def inner(first: Array, second: Array) -> Array:
-        return np.einsum("...nm,...nm,...nm->...", first, conductance, second)[..., None, None]
+        products: Array = np.einsum("...nm,...nm,...nm->...", first, conductance, second)
+        return products[..., None, None]
 
     solution = np.ones_like(conductance)
     residual = -drop(solution)
