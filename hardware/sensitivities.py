@@ -11,8 +11,7 @@ from genomes.workload import Workload
 from hardware.chip import DEFAULT_CHIP, Chip
 from hardware.estimator import is_lossless, totals
 from hardware.parameter import Parameter, Value
-from hardware.sweeps import JOIN
-from hardware.variants import ChipVariants
+from hardware.variants import TOGETHER, ChipVariants
 
 #: The costs whose changes are told.
 COSTS = ("area_mm2", "energy_uj", "latency_ms")
@@ -20,9 +19,6 @@ COSTS = ("area_mm2", "energy_uj", "latency_ms")
 _STEP = 0.1
 _LEAST_MOVE = 0.5  # of a whole number by a small step: less is rounded up to 1
 _NODE = "technology_nm"
-
-#: Stepped together as well where they are equal: some models have square crossbars alone.
-_SIDES = ("crossbar_rows", "crossbar_columns")
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Sensitivity:
     """What one parameter does.
 
     Attributes:
-        name: The parameter's key; two joined by "+" where they are stepped together.
+        name: The parameter's key, or one of `TOGETHER`.
         value: Its value on the chip.
         unit: Its unit.
         low: At the lower value, or the choice before; None where there is none.
@@ -103,8 +99,8 @@ def sensitivity(
     variants = ChipVariants(chip, overrides)
     base = _costs(workload, variants.base)
     found = [
-        _stepped(workload, variants, base, parameters, neighbours, step)
-        for parameters, neighbours in _all_neighbours(variants, step)
+        _stepped(workload, variants, base, name, parameters, neighbours, step)
+        for name, parameters, neighbours in _all_neighbours(variants, step)
     ]
     return sorted(found, key=lambda each: -each.effect)
 
@@ -114,19 +110,24 @@ Neighbours = tuple[Value | None, Value | None]
 
 def _all_neighbours(
     variants: ChipVariants, step: float
-) -> Iterator[tuple[tuple[Parameter, ...], Neighbours]]:
-    """Parameters that step together, with their lower and higher value."""
+) -> Iterator[tuple[str, tuple[Parameter, ...], Neighbours]]:
+    """What steps: its name, its parameters, their lower and higher value.
+
+    Parameters that one key stands for also step together where they are equal: some models refuse
+    crossbars that are not square.
+    """
     by_name = {each.name: each for each in variants.base.parameters}
-    groups: list[tuple[Parameter, ...]] = [(each,) for each in by_name.values()]
-    sides = [by_name[name] for name in _SIDES if name in by_name]
-    if len(sides) == len(_SIDES) and sides[0].value == sides[1].value:
-        groups.append(tuple(sides))
-    for group in groups:
-        if group[0].name == _NODE and not variants.has_nodes:
+    groups: dict[str, tuple[Parameter, ...]] = {name: (each,) for name, each in by_name.items()}
+    for key, names in TOGETHER.items():
+        parts = tuple(by_name[name] for name in names if name in by_name)
+        if len(parts) == len(names) and len({part.value for part in parts}) == 1:
+            groups[key] = parts
+    for name, group in groups.items():
+        if name == _NODE and not variants.has_nodes:
             continue
         neighbours = _neighbours(group[0], step)
         if neighbours != (None, None):
-            yield group, neighbours
+            yield name, group, neighbours
 
 
 def _neighbours(parameter: Parameter, step: float) -> Neighbours:
@@ -163,6 +164,7 @@ def _stepped(
     workload: Workload,
     variants: ChipVariants,
     base: Mapping[str, float],
+    name: str,
     parameters: tuple[Parameter, ...],
     neighbours: Neighbours,
     step_size: float,
@@ -181,7 +183,6 @@ def _stepped(
                 refused = str(error)
         steps.append(step)
     first = parameters[0]
-    name = JOIN.join(each.name for each in parameters)
     is_coarse = first.choices is not None or (
         isinstance(first.value, int) and abs(first.value) * step_size < _LEAST_MOVE
     )

@@ -13,13 +13,10 @@ from genomes.workload import Workload
 from hardware.chip import DEFAULT_CHIP, Chip
 from hardware.cost import Cost
 from hardware.estimator import estimate
-from hardware.variants import FACTS, ChipVariants, with_facts
+from hardware.variants import FACTS, TOGETHER, ChipVariants, with_facts
 
 #: Points of a grid; more is no question that a person asks.
 MOST_POINTS = 10_000
-
-#: Joins the keys that a sweep sets to one value, as in ``crossbar_rows+crossbar_columns``.
-JOIN = "+"
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ def sweep(
     Args:
         workload: What to cost.
         chip: A chip, the name of a preset, or the path of a chip's TOML file.
-        grid: Key to the values that it takes. A key is a parameter of the chip or one of `FACTS`,
-            or several joined by "+", which take the same value.
+        grid: Key to the values that it takes. A key is a parameter of the chip, one of `FACTS`, or
+            one of `TOGETHER`.
         overrides: Parameters of the chip that are not swept.
 
     Returns:
@@ -78,30 +75,36 @@ def sweep(
 def _check(grid: Mapping[str, Sequence[Any]], chip: Chip) -> None:
     """Refuse keys and values that are wrong whatever the others are."""
     parameters = {each.name: each for each in chip.parameters}
+    together = {key for key, parts in TOGETHER.items() if set(parts) <= set(parameters)}
     seen: set[str] = set()
-    for keys, values in grid.items():
+    for key, values in grid.items():
+        if key not in FACTS and key not in parameters and key not in together:
+            raise unknown_name("sweep", key, {*FACTS, *together, *parameters})
         if not values:
-            raise RequestError(keys, values, "at least one value")
-        for key in keys.split(JOIN):
-            if key not in FACTS and key not in parameters:
-                raise unknown_name("sweep", key, {*FACTS, *parameters})
-            if key in seen:
-                raise RequestError("sweep", key, "each key once")
-            seen.add(key)
-            if key not in FACTS:
-                for value in values:
-                    parameters[key].checked(value)
+            raise RequestError(f"sweep of {key}", values, "at least one value")
+        parts = set(TOGETHER.get(key, (key,)))
+        if parts & seen:
+            raise RequestError("sweep", key, "each parameter once")
+        seen |= parts
+        for part in parts & set(parameters):
+            for value in values:
+                parameters[part].checked(value)
     count = prod(len(values) for values in grid.values())
     if count > MOST_POINTS:
         raise RequestError("sweep", f"{count} points", f"at most {MOST_POINTS}")
 
 
 def _point(values: Mapping[str, Any], workload: Workload, variants: ChipVariants) -> Point:
-    single = {key: value for keys, value in values.items() for key in keys.split(JOIN)}
-    facts = {key: value for key, value in single.items() if key in FACTS}
+    facts = {key: value for key, value in values.items() if key in FACTS}
+    parts = {
+        part: value
+        for key, value in values.items()
+        if key not in FACTS
+        for part in TOGETHER.get(key, (key,))
+    }
     other = with_facts(workload, facts)
     try:
-        chip = variants.make({key: value for key, value in single.items() if key not in FACTS})
+        chip = variants.make(parts)
     except RequestError as error:
         return Point(values, other, None, None, str(error))
     return Point(values, other, chip, None)

@@ -45,7 +45,9 @@ def _compare(name: str | None, other: str, *, json: bool) -> None:
     import hardware
 
     if name is None:
-        raise RequestError("--against", other, "what NAME is compared with", "Name two: chips A --against B.")
+        raise RequestError(
+            "--against", other, "what NAME is compared with", "Name two: chips A --against B."
+        )
     first, second = hardware.load_chip(name), hardware.load_chip(other)
     ours, theirs = ({each.name: each for each in chip.parameters} for chip in (first, second))
     keys = list(dict.fromkeys([*ours, *theirs]))
