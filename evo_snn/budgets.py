@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evo_snn.constraints import Constraint
-from evo_snn.evaluation import known_metrics
+from evo_snn.costing import known_metrics
+from evo_snn.design_space import DesignSpace
 from evo_snn.objectives import BUILT_IN
 from genomes.errors import RequestError
-from genomes.space import SearchSpace
-from hardware import Chip
 
 _SHARES = {"accuracy", "utilisation", "spike_rate"}
 
@@ -32,7 +31,7 @@ PATIENCE = 4
 """Rounds without a better value after which the least is taken for found."""
 
 
-def check_possible(constraints: Sequence[Constraint], space: SearchSpace, chip: Chip) -> None:
+def check_possible(constraints: Sequence[Constraint], space: DesignSpace) -> None:
     """Refuse a bound that no design can meet.
 
     Raises:
@@ -41,21 +40,21 @@ def check_possible(constraints: Sequence[Constraint], space: SearchSpace, chip: 
     for constraint in constraints:
         _check_range(constraint)
     genomes = space.sample(SAMPLE, np.random.default_rng(0))
-    known = set(_known(genomes[:1], space, chip)[0])
+    known = set(_known(genomes[:1], space)[0])
     for constraint in constraints:
         if constraint.metric in known and constraint.maximum is not None:
-            least = least_value(constraint.metric, constraint.maximum, genomes, space, chip)
+            least = least_value(constraint.metric, constraint.maximum, genomes, space)
             if least > constraint.maximum:
                 raise RequestError(
                     f"constraints.{constraint.metric}",
                     constraint.maximum,
                     f"{least:.4g} or more, the least that was found in space {space.name!r}"
-                    f" on chip {chip.name!r}",
+                    f" on chip {space.chips.base.name!r}",
                 )
 
 
 def least_value(
-    metric: str, enough: float, genomes: NDArray[np.int64], space: SearchSpace, chip: Chip
+    metric: str, enough: float, genomes: NDArray[np.int64], space: DesignSpace
 ) -> float:
     """The least value of a known metric (or of its lower bound) that a beam search finds.
 
@@ -66,15 +65,14 @@ def least_value(
         metric: a metric that is known before training, or bounded from below.
         enough: the search ends at the first value that is not above.
         genomes: (n, genes) where it starts.
-        space: the search space.
-        chip: the chip.
+        space: the networks and chips of the search.
     """
     seen: set[bytes] = set()
     best, idle = inf, 0
     beam = genomes
     while len(beam) and idle < PATIENCE:
         seen |= {genome.tobytes() for genome in beam}
-        values = np.array([row[metric] for row in _known(beam, space, chip)])
+        values = np.array([row[metric] for row in _known(beam, space)])
         idle = 0 if values.min() < best else idle + 1
         best = min(best, float(values.min()))
         if best <= enough:
@@ -85,9 +83,9 @@ def least_value(
     return best
 
 
-def _known(genomes: NDArray[np.int64], space: SearchSpace, chip: Chip) -> list[dict[str, float]]:
+def _known(genomes: NDArray[np.int64], space: DesignSpace) -> list[dict[str, float]]:
     """What is known of each genome before training, lower bounds included."""
-    exact, lower = known_metrics([space.decode(genome) for genome in genomes], chip)
+    exact, lower = known_metrics(*space.designs(genomes))
     return [{**known, **bounds} for known, bounds in zip(exact, lower, strict=True)]
 
 

@@ -52,6 +52,13 @@ def _listed(value: Any) -> Any:
     return value
 
 
+def _scalars(value: Any) -> Any:
+    listed = _listed(value)
+    if not listed or not all(isinstance(one, bool | int | float | str) for one in listed):
+        raise ValueError("a list of one or more numbers or words")
+    return listed
+
+
 def _path(value: Any) -> Any:
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError("a path")
@@ -128,11 +135,17 @@ class InheritanceSection(_Section):
 
 
 class HardwareSection(_Section):
-    """``[hardware]``: the chip, by name or file; other keys override its parameters."""
+    """``[hardware]``: the chip, by name or file; other keys override its parameters.
+
+    ``genes`` are parameters that the search chooses, each from a list: `evo_snn.chip_genes`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     chip: str = Field(default_factory=_default_chip, min_length=1)
+    genes: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_scalars)]] = Field(
+        default_factory=dict
+    )
 
     @property
     def overrides(self) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from evo_snn.chip_genes import chip_genes, stored_chips
 from evo_snn.config import Config
 from evo_snn.config_file import load_config
+from evo_snn.design_space import DesignSpace
 from evo_snn.meta import DAMAGED, decoded, meta_faults, plugin_faults
 from genomes.documents import parse_toml
 from genomes.space import SearchSpace
@@ -303,7 +305,7 @@ def _genome_problems(content: Content) -> Iterator[Problem]:
     if choices is None:
         yield Problem("space", "the description of the search space has no genes with choices")
         return
-    space, reason = _own_space(description)
+    space, reason = _own_space(content)
     if reason:
         yield Problem("space", reason)
     counts = Counter(row.genome for row in content.rows)
@@ -338,22 +340,25 @@ def _fits(genome: Any, choices: Sequence[int]) -> bool:
     )
 
 
-def _own_space(description: Mapping[str, Any]) -> tuple[SearchSpace | None, str]:
-    """The package's own space that a description is of, or what is wrong with the description.
+def _own_space(content: Content) -> tuple[SearchSpace | None, str]:
+    """The space of the package's own that a run has, or what is wrong with its description.
 
     Neither for a space of another package, which is never imported to look at a run, and for
     another version, whose keys only its own code knows.
     """
+    description = _document(content, "space")
     known = OWN_SPACES.get(str(description.get("name")))
     if known is None or description.get("version") != known.version:
         return None, ""
     try:
-        space = make_space(
+        network = make_space(
             known.name,
             description["input_shape"],
             description["classes"],
             description["options"],
         )
+        genes = _began_with(content).hardware
+        space = DesignSpace(network, chip_genes(genes, stored_chips(content.value)))
         same = json.loads(json.dumps(space.description())) == description
     except (ValueError, TypeError, KeyError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -2,8 +2,8 @@
 
 It is a pure function of the task: the same architecture, sources, settings and seed give the same
 metrics bit for bit, in whatever process, as long as versions, device and CPU capability are equal.
-What does not depend on spikes is known before (``known_metrics``, for a whole generation at once),
-so that a candidate over a budget is never sent to a worker.
+What does not depend on spikes is known before (`evo_snn.costing.known_metrics`, for a whole
+generation at once), so that a candidate over a budget is never sent to a worker.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ import torch
 from safetensors import SafetensorError
 
 from evo_snn.config import DataSection, TrainingSection
+from evo_snn.costing import known_metrics, measured_metrics
 from evo_snn.inheritance import inherit
 from evo_snn.objectives import CandidateView, Needs, chosen_metrics, value_of
 from evo_snn.plugins import PluginFile
@@ -40,11 +41,7 @@ from evo_snn.training import (
 )
 from genomes.architecture import Architecture
 from genomes.workload import Workload
-from hardware import Chip, Cost, estimate, lower_bounds, totals
-
-_KNOWN_COSTS = (
-    "area_mm2", "latency_ms", "interval_ms", "crossbars", "tiles", "utilisation", "memory_kb"
-)  # fmt: skip
+from hardware import Chip, Cost, estimate
 
 RECALIBRATION_BATCHES = 4
 """Batches over which inherited networks' statistics are measured before training: other slices,
@@ -58,7 +55,6 @@ class EvaluationSettings:
     Attributes:
         data, training: sections of the configuration.
         data_digest: of the data set's content.
-        chip: what candidates are costed on.
         needs: what the objectives and constraints need: "cost" (no training), "training" or
             "network".
         user_metrics: names of the metrics to measure beside the package's own.
@@ -68,7 +64,6 @@ class EvaluationSettings:
     data: DataSection
     data_digest: str
     training: TrainingSection
-    chip: Chip
     needs: Needs = "training"
     user_metrics: tuple[str, ...] = ()
     plugins: tuple[PluginFile, ...] = ()
@@ -76,11 +71,12 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class Task:
-    """One evaluation to do."""
+    """One evaluation to do: a network on a chip."""
 
     key: str
     genome: tuple[int, ...]
     architecture: Architecture
+    chip: Chip
     sources: tuple[Path, ...]
     seed: int
 
@@ -186,11 +182,9 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     network, fitted, validation = _trained(task, settings)
     trained_at = time.perf_counter()
     workload = task.architecture.workload.with_rates(fitted.rates)
-    cost = estimate(workload, settings.chip)
+    cost = estimate(workload, task.chip)
     metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
-    view = CandidateView(
-        task.key, task.genome, task.architecture, workload, cost, metrics, task.seed
-    )
+    view = _view(task, workload, cost, metrics)
     for metric in chosen_metrics(settings.user_metrics, settings.plugins):
         seen = view
         if metric.needs == "network":  # each gets its own, whatever it does to them
@@ -212,20 +206,27 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
 def _costed(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
     """What needs no training: spike rates are assumed, and metrics that depend on them left out."""
     workload = task.architecture.workload
-    metrics = known_metrics([task.architecture], settings.chip)[0][0]
-    view = CandidateView(
-        task.key,
-        task.genome,
-        task.architecture,
-        workload,
-        estimate(workload, settings.chip),
-        metrics,
-        task.seed,
-    )
+    metrics = known_metrics([task.architecture], [task.chip])[0][0]
+    view = _view(task, workload, estimate(workload, task.chip), metrics)
     users = chosen_metrics(settings.user_metrics, settings.plugins)
     metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
     _check_finite(metrics)
     return Outcome(task.key, metrics, workload, seconds={"total": time.perf_counter() - started})
+
+
+def _view(
+    task: Task, workload: Workload, cost: Cost, metrics: Mapping[str, float]
+) -> CandidateView:
+    return CandidateView(
+        task.key,
+        task.genome,
+        task.architecture,
+        workload,
+        cost,
+        metrics,
+        task.seed,
+        chip=task.chip,
+    )
 
 
 def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork, Fitted, Samples]:
@@ -271,67 +272,3 @@ def _check_finite(metrics: Mapping[str, float]) -> None:
     wrong = {name: value for name, value in metrics.items() if not np.isfinite(value)}
     if wrong:
         raise ValueError(f"metrics that are not finite: {wrong}")
-
-
-def measured_metrics(
-    architecture: Architecture, workload: Workload, cost: Cost
-) -> dict[str, float]:
-    """The package's metrics but ``accuracy``, from measured spike rates and the final cost."""
-    neurons = [layer.neurons for layer in workload.layers]
-    rates = [layer.output_rate for layer in workload.layers]
-    spiking = [n for n, layer in zip(neurons, architecture.layers, strict=True) if layer.neuron]
-    per_step = sum(n * rate for n, rate in zip(neurons, rates, strict=True))
-    return {
-        **architecture_metrics(architecture),
-        "area_mm2": cost.area_mm2,
-        "energy_uj": cost.energy_uj,
-        "latency_ms": cost.latency_ms,
-        "interval_ms": cost.interval_ms,
-        "energy_delay_uj_ms": cost.energy_uj * cost.latency_ms,
-        "energy_delay_area_uj_ms_mm2": cost.energy_uj * cost.latency_ms * cost.area_mm2,
-        "crossbars": float(cost.crossbars),
-        "tiles": float(cost.tiles),
-        "utilisation": cost.utilisation,
-        "memory_kb": cost.memory_kb,
-        "spikes": per_step * workload.timesteps,
-        "spike_rate": per_step / max(1, sum(spiking)),
-    }
-
-
-def architecture_metrics(architecture: Architecture) -> dict[str, float]:
-    """The metrics that need no chip."""
-    return {
-        "parameters": float(architecture.parameters),
-        "operations": float(architecture.operations),
-        "time_steps": float(architecture.time_steps),
-    }
-
-
-def known_metrics(
-    architectures: Sequence[Architecture], chip: Chip
-) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
-    """What is known of candidates before they are trained, all at once.
-
-    Returns:
-        For each architecture the metrics that cannot change any more, and lower bounds of those
-        that spike rates still raise: energy, and energy times latency, at a spike rate of zero.
-    """
-    if not architectures:
-        return [], []
-    workloads = [one.workload for one in architectures]
-    known = totals(workloads, chip)
-    least_energy = lower_bounds(workloads, chip)["energy_uj"]
-    exact, lower = [], []
-    for k, architecture in enumerate(architectures):
-        row = {name: float(known[name][k]) for name in _KNOWN_COSTS}
-        exact.append({**architecture_metrics(architecture), **row})
-        energy = float(least_energy[k])
-        delay = energy * row["latency_ms"]
-        lower.append(
-            {
-                "energy_uj": energy,
-                "energy_delay_uj_ms": delay,
-                "energy_delay_area_uj_ms_mm2": delay * row["area_mm2"],
-            }
-        )
-    return exact, lower

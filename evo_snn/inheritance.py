@@ -39,8 +39,13 @@ class Strategy(ABC):
         self._store = store
 
     @abstractmethod
-    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
-        """The weight files that a new candidate may copy from, best first."""
+    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+        """The weight files that a new candidate may copy from, best first.
+
+        Args:
+            network: the genes of its network, without those of its chip.
+            parents: with all of theirs.
+        """
 
     def shared_bank(self, trained: Sequence[Candidate]) -> bytes | None:
         """The shared weights after a generation's newly trained candidates; None keeps the last."""
@@ -50,7 +55,7 @@ class Strategy(ABC):
 class NoInheritance(Strategy):
     """Every candidate starts afresh."""
 
-    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
         """Nothing."""
         return ()
 
@@ -58,11 +63,12 @@ class NoInheritance(Strategy):
 class FromParents(Strategy):
     """From the parents' trained weights, the parent with fewer differing genes first."""
 
-    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
         """The weight files of the trained parents."""
 
         def differing(parent: Candidate) -> int:
-            return sum(a != b for a, b in zip(genome, parent.genome, strict=True))
+            # a parent's chip genes stand behind its network's
+            return sum(a != b for a, b in zip(network, parent.genome, strict=False))
 
         trained = sorted((parent for parent in parents if parent.trained), key=differing)
         paths = (self._store.weights_path(parent.key) for parent in trained)
@@ -75,7 +81,7 @@ class SharedBank(Strategy):
     Cells that no candidate has written yet are NaN, and are not copied.
     """
 
-    def sources(self, genome: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
         """The bank of the last finished generation."""
         path = self._store.shared_bank_path()
         return () if path is None else (path,)

@@ -14,7 +14,8 @@ from dataclasses import asdict, replace
 from evo_snn.algorithms import Algorithm, Asked, make_algorithm
 from evo_snn.candidate import Candidate
 from evo_snn.constraints import violations
-from evo_snn.evaluation import Outcome, Task, known_metrics
+from evo_snn.costing import known_metrics
+from evo_snn.evaluation import Outcome, Task
 from evo_snn.inheritance import STRATEGIES, Strategy
 from evo_snn.interrupts import Interrupts
 from evo_snn.plan import Plan
@@ -27,6 +28,7 @@ from evo_snn.store import Store
 from evo_snn.workers import Workers
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
+from hardware import Chip
 
 _FAILURES_TO_STOP = 8
 """Evaluations in a row that have to fail, all of a generation among them, before a search stops."""
@@ -154,10 +156,10 @@ class Loop:
         places = {key: self._asked_for + k for k, key in enumerate(keys, start=1)}
         new = {k: one for k, one in zip(keys, asked, strict=True) if k not in self._known}
         tasks, drafts = [], {}
-        for draft, architecture in self._drafts(number, new):
+        for draft, architecture, chip in self._drafts(number, new):
             if draft.state == "ok" and self.plan.needs_workers:
                 drafts[draft.key] = draft
-                tasks.append(self._task(draft, architecture))
+                tasks.append(self._task(draft, architecture, chip))
             else:
                 self._keep(draft, None, places[draft.key])
                 reporter.evaluated(draft)
@@ -175,13 +177,15 @@ class Loop:
         if drafts:  # they were not begun
             raise KeyboardInterrupt
 
-    def _drafts(self, number: int, asked: dict[str, Asked]) -> list[tuple[Candidate, Architecture]]:
+    def _drafts(
+        self, number: int, asked: dict[str, Asked]
+    ) -> list[tuple[Candidate, Architecture, Chip]]:
         """Candidates with all that is known before training; ``ok`` those worth training."""
-        architectures = [self.plan.space.decode(one.genome) for one in asked.values()]
-        exact, lower = known_metrics(architectures, self.plan.chip)
+        architectures, chips = self.plan.space.designs([one.genome for one in asked.values()])
+        exact, lower = known_metrics(architectures, chips)
         drafts = []
-        for (key, one), architecture, known, bounds in zip(
-            asked.items(), architectures, exact, lower, strict=True
+        for (key, one), architecture, chip, known, bounds in zip(
+            asked.items(), architectures, chips, exact, lower, strict=True
         ):
             broken = violations(self.plan.constraints, known, bounds)
             draft = Candidate(
@@ -195,16 +199,18 @@ class Loop:
                 architecture=architecture.describe(),
                 workload=architecture.workload.to_document(),
             )
-            drafts.append((draft, architecture))
+            drafts.append((draft, architecture, chip))
         return drafts
 
-    def _task(self, draft: Candidate, architecture: Architecture) -> Task:
+    def _task(self, draft: Candidate, architecture: Architecture, chip: Chip) -> Task:
         parents = [self._known[key] for key in draft.parents]
+        network = self.plan.space.network_part(draft.genome).tolist()
         return Task(
             key=draft.key,
             genome=draft.genome,
             architecture=architecture,
-            sources=self._strategy.sources(draft.genome, parents),
+            chip=chip,
+            sources=self._strategy.sources(network, parents),
             seed=derived_seed(self.plan.config.search.seed, draft.key),
         )
 

@@ -31,7 +31,7 @@ from genomes.workload import Workload
 if TYPE_CHECKING:
     from evo_snn.snn import Network
     from evo_snn.training import Samples
-    from hardware import Cost
+    from hardware import Chip, Cost
 
 Needs = Literal["cost", "training", "network"]
 """What must be there before a metric can be measured: costs alone, which need no training;
@@ -50,7 +50,7 @@ class CandidateView:
         architecture: shapes, parameters, operations.
         workload: what the chip executes, with the spike rates measured on the validation part;
             with assumed ones where nothing that the run asks for needs a training.
-        cost: area, energy and latency on the run's chip, by layer and by component.
+        cost: area, energy and latency on the candidate's chip, by layer and by component.
         metrics: every metric of the package, by name.
         seed: of the random generators that an objective makes for itself; the candidate's own, the
             same in every process and after every interruption.
@@ -59,6 +59,7 @@ class CandidateView:
             ``needs="network"``.
         validation: the validation part, ``x`` (N, *input_shape) float32 in [0, 1] and ``y`` (N,)
             int64, on the network's device; None where ``network`` is.
+        chip: that it is costed on: the run's, or what its chip genes make of it.
     """
 
     key: str
@@ -70,6 +71,7 @@ class CandidateView:
     seed: int = 0
     network: Network | None = None
     validation: Samples | None = None
+    chip: Chip | None = None
 
     def __post_init__(self) -> None:
         """Metrics are looked at: what an objective writes must not become what is stored."""

@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 
 from evo_snn.algorithms import check_algorithm
 from evo_snn.budgets import check_possible
+from evo_snn.chip_genes import ChipGenes, chip_genes
 from evo_snn.config import Config
 from evo_snn.constraints import Constraint, make_constraints, violations
-from evo_snn.evaluation import EvaluationSettings, known_metrics
+from evo_snn.costing import costed, known_metrics, products
+from evo_snn.design_space import DesignSpace
+from evo_snn.evaluation import EvaluationSettings
 from evo_snn.objectives import BUILT_IN, Metric, Needs, chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.training import checked_device, data_digest, dataset
 from evo_snn.variation import Genomes
 from evo_snn.workers import check_backend
 from genomes.errors import RequestError
-from genomes.space import SearchSpace
 from genomes.spaces import make_space
-from hardware import Chip, is_lossless, load_chip, totals
+from hardware import Chip, is_lossless, totals
 
 Box = dict[str, tuple[float, float]]
 """Metric → (best, worst), in its own unit."""
@@ -43,8 +45,7 @@ class Plan:
 
     Attributes:
         config: the whole resolved configuration.
-        space: the search space for the data set's samples.
-        chip: the chip that candidates are costed on.
+        space: the networks for the data set's samples, and the chips that they may run on.
         objectives: the metrics to optimise.
         constraints: bounds on metrics.
         settings: what every evaluation needs.
@@ -53,8 +54,7 @@ class Plan:
     """
 
     config: Config
-    space: SearchSpace
-    chip: Chip
+    space: DesignSpace
     objectives: tuple[Metric, ...]
     constraints: tuple[Constraint, ...]
     settings: EvaluationSettings
@@ -70,20 +70,20 @@ class Plan:
         """Which genomes (n, genes) stay within every budget that is known before training."""
         if not self.constraints:
             return np.ones(len(genomes), dtype=bool)
-        exact, lower = known_metrics([self.space.decode(one) for one in genomes], self.chip)
+        exact, lower = known_metrics(*self.space.designs(genomes))
         rows = zip(exact, lower, strict=True)
         return np.array([not violations(self.constraints, *row) for row in rows], dtype=bool)
 
 
 def make_plan(
-    config: Config, *, files: Sequence[PluginFile] | None = None, chip: Chip | None = None
+    config: Config, *, files: Sequence[PluginFile] | None = None, chips: Sequence[Chip] = ()
 ) -> Plan:
     """Look up and check everything that a configuration names.
 
     Args:
         config: the whole configuration.
         files: the plug-in files as a run keeps them; None reads those that the configuration names.
-        chip: as a run keeps it; None loads the one that the configuration names.
+        chips: the ``ChipGenes.bases`` that a run keeps; none loads what the configuration names.
 
     Raises:
         RequestError: something is unknown, missing, or not allowed.
@@ -106,30 +106,30 @@ def make_plan(
     check_algorithm(config.search.algorithm, config.search.population, len(config.objectives.names))
     checked_device(config.training.device)
     data = dataset(config.data)
-    space = make_space(config.search.space, data.input_shape, data.classes, config.space)
-    chip = chip or load_chip(config.hardware.chip, config.hardware.overrides)
-    _check_lossless(chip)
+    space = DesignSpace(
+        make_space(config.search.space, data.input_shape, data.classes, config.space),
+        chip_genes(config.hardware, chips),
+    )
     constraints = tuple(make_constraints(config.constraints, metrics))
-    check_possible(constraints, space, chip)
+    _check_lossless(space.chips)
+    check_possible(constraints, space)
     objectives = tuple(metrics[name] for name in config.objectives.names)
     users = {*config.objectives.names, *config.constraints} - set(BUILT_IN)
     return Plan(
         config=config,
         space=space,
-        chip=chip,
         objectives=objectives,
         constraints=constraints,
         settings=EvaluationSettings(
             data=config.data,
             data_digest=data_digest(data),
             training=config.training,
-            chip=chip,
             needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)]),
             user_metrics=tuple(sorted(users)),
             plugins=tuple(files),
         ),
         plugins=plugins_of(config, files),
-        box=_known_box(config, space, chip, objectives),
+        box=_known_box(config, space, objectives),
     )
 
 
@@ -139,14 +139,15 @@ def _needs(metrics: Sequence[Metric]) -> Needs:
     return max((metric.needs for metric in metrics), key=order.index)
 
 
-def _check_lossless(chip: Chip) -> None:
-    if not is_lossless(chip):
-        raise RequestError(
-            "hardware",
-            f"{chip.name} with an ADC that rounds what it reads",
-            "chips that read without loss",
-            "Accuracy would not feel it: raise adc_levels, or lower rows_per_read.",
-        )
+def _check_lossless(chips: ChipGenes) -> None:
+    for _, chip in chips.chips():
+        if not is_lossless(chip):
+            raise RequestError(
+                "hardware",
+                f"{chip.name} with an ADC that rounds what it reads",
+                "chips that read without loss",
+                "Accuracy would not feel it: raise adc_levels, or lower rows_per_read.",
+            )
 
 
 def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metric]) -> None:
@@ -158,27 +159,24 @@ def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metri
         raise RequestError(field, [best, worst], "positive numbers, for it is on a log scale")
 
 
-def _known_box(config: Config, space: SearchSpace, chip: Chip, objectives: Sequence[Metric]) -> Box:
+def _known_box(config: Config, space: DesignSpace, objectives: Sequence[Metric]) -> Box:
     """The box from the configuration, else from a fixed sample of the space; never from a front."""
     wanted = {metric.name for metric in objectives}
     box: Box = {"accuracy": (1.0, 1.0 / space.classes), "utilisation": (1.0, 0.0)}
     box |= {"spike_rate": (0.0, 1.0)}
     if wanted - set(box):
-        box |= _sampled_box(space, chip)
+        box |= _sampled_box(space)
     box |= config.hypervolume.box
     return {name: box[name] for name in box if name in wanted}
 
 
-def _sampled_box(space: SearchSpace, chip: Chip) -> Box:
-    genomes = space.sample(BOX_SAMPLE, np.random.default_rng(0))
-    architectures = [space.decode(genome) for genome in genomes]
-    exact, _ = known_metrics(architectures, chip)
+def _sampled_box(space: DesignSpace) -> Box:
+    architectures, chips = space.designs(space.sample(BOX_SAMPLE, np.random.default_rng(0)))
+    exact, _ = known_metrics(architectures, chips)
     values = {name: np.array([row[name] for row in exact]) for name in exact[0]}
     workloads = [one.workload for one in architectures]
-    costs = totals(workloads, chip)
-    values["energy_uj"] = costs["energy_uj"]
-    values["energy_delay_uj_ms"] = costs["energy_uj"] * costs["latency_ms"]
-    values["energy_delay_area_uj_ms_mm2"] = values["energy_delay_uj_ms"] * costs["area_mm2"]
+    costs = costed(totals, workloads, chips)
+    values |= products(costs["energy_uj"], costs["latency_ms"], costs["area_mm2"])
     values["spikes"] = np.array(
         [sum(layer.neurons for layer in one.layers) * one.timesteps / 4 for one in workloads]
     )

@@ -3,6 +3,7 @@
 Nothing here writes, trains, or imports a plug-in; a run can be looked at where it was only copied.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,19 @@ from typing import Any
 import pandas as pd
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.chip_genes import PREFIX, ChipGenes, chip_genes, chosen_values, stored_chips
 from evo_snn.config import Config
 from evo_snn.config_file import load_config
 from evo_snn.pareto import front_of
 from evo_snn.plugins import PluginRecord
 from evo_snn.store import CONFIG, Store
 from genomes.errors import RequestError
+from genomes.genes import Choice
 from genomes.workload import Workload
-from hardware import Chip, Cost, estimate, load_chip
+from hardware import Chip, Cost, estimate
 
 HYPERVOLUME_BOX = "hypervolume_box"  # names among the store's meta data
 FIRST_BOX = "first_hypervolume_box"  # as it was before the first generation
-CHIP = "chip"
 CONFIGURATION = "config"  # TOML, as the run began
 PLUGINS = "plugins"
 DATA_DIGEST = "data_digest"
@@ -67,12 +69,41 @@ class Run:
 
     @cached_property
     def chip(self) -> Chip:
-        """The chip that candidates are costed on, as it was when the search started."""
+        """The chip that candidates are costed on, as it was when the search started.
+
+        Of a run with chip genes, the one that they change; `chip_of` gives a candidate's own.
+        """
+        return self.chip_genes.base
+
+    @cached_property
+    def chip_genes(self) -> ChipGenes:
+        """The chips that the search chose from; one where there are no chip genes."""
         with self._store() as store:
-            document = store.meta(CHIP)
-        if document is not None:
-            return Chip.from_document(document)
-        return load_chip(self.config.hardware.chip, self.config.hardware.overrides)
+            return chip_genes(self.config.hardware, stored_chips(store.meta))
+
+    def chip_of(self, key: str) -> Chip:
+        """The chip of a candidate.
+
+        Raises:
+            RequestError: If no key, or more than one, begins so.
+        """
+        genome, genes = self.candidate(key).genome, self.chip_genes
+        chosen_values(self._space, genome)  # a genome of another space makes no chip
+        return genes.chip(genome[len(genome) - len(genes.genes) :])
+
+    def chip_values(self, key: str) -> dict[str, Choice]:
+        """What a candidate's chip genes chose, by key; empty where there are none.
+
+        Raises:
+            RequestError: If no key, or more than one, begins so.
+        """
+        return chosen_values(self._space, self.candidate(key).genome)
+
+    @cached_property
+    def _space(self) -> dict[str, Any]:
+        """The document of the search's space."""
+        with self._store() as store:
+            return dict(store.meta("space", {}))
 
     @cached_property
     def plugins(self) -> list[PluginRecord]:
@@ -99,12 +130,12 @@ class Run:
 
         Returns:
             One row a candidate: ``key``, ``genome`` (tuple), ``state``, ``generation``, ``parents``
-            (tuple of keys), then one column a metric, objectives first; NaN where a candidate has
-            no such metric.
+            (tuple of keys), ``chip.KEY`` for each chip gene, then one column a metric, objectives
+            first; NaN where a candidate has no such metric.
         """
         with self._store() as store:
             everything = store.candidates(details=False)
-        return _table(everything, self.objectives)
+        return self._table(everything)
 
     def front(self) -> pd.DataFrame:
         """The non-dominated ``ok`` candidates over everything evaluated, all constraints met.
@@ -115,7 +146,7 @@ class Run:
         """
         with self._store() as store:
             everything = store.candidates(details=False)
-        table = _table(everything, self.objectives)
+        table = self._table(everything)
         front = table[table["key"].isin([one.key for one in front_of(everything, self.objectives)])]
         first = self.objectives[0]
         # Ties stay in the order of evaluation.
@@ -182,7 +213,7 @@ class Run:
             return store.candidate(key)
 
     def cost(self, key: str) -> Cost:
-        """The cost of a candidate on the run's chip, with its breakdown.
+        """The cost of a candidate on its chip, with its breakdown.
 
         It is computed anew from the stored workload, spike rates included.
 
@@ -193,7 +224,9 @@ class Run:
         if candidate.workload is None:
             state = f"{candidate.key} ({candidate.state})"
             raise RequestError("key", state, "a candidate with a workload")
-        cost: Cost = estimate(Workload.model_validate(candidate.workload), self.chip)
+        cost: Cost = estimate(
+            Workload.model_validate(candidate.workload), self.chip_of(candidate.key)
+        )
         return cost
 
     def weights_path(self, key: str) -> Path | None:
@@ -208,15 +241,17 @@ class Run:
     def _store(self) -> Store:
         return Store.open(self.folder)
 
-
-def _table(candidates: list[Candidate], objectives: list[ObjectiveRecord]) -> pd.DataFrame:
-    first = [objective.name for objective in objectives]
-    others = {name for candidate in candidates for name in candidate.metrics} - set(first)
-    columns: dict[str, Any] = {
-        name: pd.Series([getattr(candidate, name) for candidate in candidates], dtype=kind)
-        for name, kind in zip(_FIXED_COLUMNS, (str, object, str, int, object), strict=True)
-    }
-    for name in [*first, *sorted(others)]:
-        values = [candidate.metrics.get(name) for candidate in candidates]
-        columns[name] = pd.Series(values, dtype=float)
-    return pd.DataFrame(columns)
+    def _table(self, candidates: Sequence[Candidate]) -> pd.DataFrame:
+        columns: dict[str, Any] = {
+            name: pd.Series([getattr(candidate, name) for candidate in candidates], dtype=kind)
+            for name, kind in zip(_FIXED_COLUMNS, (str, object, str, int, object), strict=True)
+        }
+        chosen = [chosen_values(self._space, candidate.genome) for candidate in candidates]
+        for key in dict.fromkeys(key for values in chosen for key in values):
+            columns[f"{PREFIX}{key}"] = [values[key] for values in chosen]
+        first = [objective.name for objective in self.objectives]
+        others = {name for candidate in candidates for name in candidate.metrics} - set(first)
+        for name in [*first, *sorted(others)]:
+            values = [candidate.metrics.get(name) for candidate in candidates]
+            columns[name] = pd.Series(values, dtype=float)
+        return pd.DataFrame(columns)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from evo_snn.chip_genes import chip_documents, stored_chips
 from evo_snn.config import Config
 from evo_snn.config_file import load_config, to_toml
 from evo_snn.environment import current_environment, differences
@@ -18,7 +19,6 @@ from evo_snn.plan import Plan, make_plan
 from evo_snn.plugins import PluginRecord
 from evo_snn.progress import LOGGER, make_reporter
 from evo_snn.run import (
-    CHIP,
     CONFIGURATION,
     DATA_DIGEST,
     FIRST_BOX,
@@ -32,7 +32,6 @@ from evo_snn.trust import require_trusted, trust
 from evo_snn.workers import Workers
 from genomes.documents import parse_toml
 from genomes.errors import RequestError
-from hardware import Chip
 
 __all__ = [
     "DamagedRunError",
@@ -112,7 +111,7 @@ def evolve(
         meta={
             PLUGINS: [record.to_document() for record in plan.plugins],
             DATA_DIGEST: plan.settings.data_digest,
-            CHIP: plan.chip.to_document(),
+            **chip_documents(plan.space.chips.bases),
             FIRST_BOX: plan.box,
             HYPERVOLUME_BOX: plan.box,
         },
@@ -262,7 +261,7 @@ def _check_weights(store: Store, config: Config) -> None:
 def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) -> Plan:
     """The plan that the run was made with."""
     files = [record.file for record in records if record.file is not None]
-    plan = make_plan(config, files=files, chip=Chip.from_document(store.meta(CHIP)))
+    plan = make_plan(config, files=files, chips=stored_chips(store.meta))
     for field, stored, present in (
         ("data", store.meta(DATA_DIGEST), plan.settings.data_digest),
         ("space", store.meta("space"), plan.space.description()),

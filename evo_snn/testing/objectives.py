@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from evo_snn.evaluation import measured_metrics
+from evo_snn.costing import measured_metrics
 from evo_snn.objectives import (
     BUILT_IN,
     RESERVED,

@@ -7,14 +7,8 @@ import numpy as np
 import pytest
 
 from evo_snn.config import DataSection, TrainingSection
-from evo_snn.evaluation import (
-    EvaluationSettings,
-    Outcome,
-    Task,
-    evaluate,
-    known_metrics,
-    measured_metrics,
-)
+from evo_snn.costing import known_metrics, measured_metrics
+from evo_snn.evaluation import EvaluationSettings, Outcome, Task, evaluate
 from evo_snn.snn.tensors import read_tensors
 from evo_snn.training import data_digest, dataset
 from genomes.spaces import make_space
@@ -25,14 +19,14 @@ DATA = DataSection(name="digits")
 SETTINGS = EvaluationSettings(
     data=DATA,
     training=TrainingSection(steps=4, batch_size=32, evaluations=2),
-    chip=load_chip("rram_32nm", {"crossbar_rows": 32, "crossbar_columns": 32}),
     data_digest=data_digest(dataset(DATA)),
 )
+CHIP = load_chip("rram_32nm", {"crossbar_rows": 32, "crossbar_columns": 32})
 
 
 def task(seed: int = 0, sources: tuple[Path, ...] = ()) -> Task:
     genome = SPACE.sample(1, np.random.default_rng(seed))[0]
-    return Task(SPACE.key(genome), tuple(genome.tolist()), SPACE.decode(genome), sources, 7)
+    return Task(SPACE.key(genome), tuple(genome.tolist()), SPACE.decode(genome), CHIP, sources, 7)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +43,9 @@ def test_it_is_a_pure_function_of_the_task(outcome: Outcome) -> None:
     assert other.weights != outcome.weights
 
 
-def test_the_cost_is_on_the_chip_of_the_settings(outcome: Outcome) -> None:
+def test_the_cost_is_on_the_chip_of_the_task(outcome: Outcome) -> None:
     assert outcome.workload is not None
-    on_chip = estimate(outcome.workload, SETTINGS.chip)
+    on_chip = estimate(outcome.workload, CHIP)
     assert outcome.metrics["energy_uj"] == on_chip.energy_uj
     assert outcome.metrics["energy_uj"] != estimate(outcome.workload).energy_uj
     assert outcome.training_steps == 4
@@ -81,7 +75,7 @@ def test_what_is_known_before_holds_after() -> None:
     chip = load_chip("rram_32nm")
     rng = np.random.default_rng(3)
     architectures = [SPACE.decode(genome) for genome in SPACE.sample(40, rng)]
-    exact, lower = known_metrics(architectures, chip)
+    exact, lower = known_metrics(architectures, [chip] * len(architectures))
     for architecture, known, bound in zip(architectures, exact, lower, strict=True):
         rates = {layer.name: tuple(rng.random(2)) for layer in architecture.layers}
         workload = architecture.workload.with_rates(rates)

@@ -33,7 +33,7 @@ def test_the_box_contains_the_costs_of_the_space():
     from hardware import totals
 
     workloads = [plan.space.decode(one).workload for one in plan.space.sample(100, rng)]
-    costs = totals(workloads, plan.chip)
+    costs = totals(workloads, plan.space.chips.base)
     for name in ("area_mm2", "latency_ms"):
         best, worst = plan.box[name]
         assert ((costs[name] > best) & (costs[name] < worst)).mean() > 0.99

@@ -324,11 +324,10 @@ def test_neither_a_worker_that_dies_idle_nor_tidied_temporary_files_harm_anybody
         data=DataSection(name="digits"),
         data_digest=data_digest(dataset(DataSection(name="digits"))),
         training=TrainingSection(steps=1, batch_size=8, evaluations=1),
-        chip=load_chip("rram_32nm"),
     )
     space = make_space("plain", (1, 8, 8), 10, {"max_stages": 1, "widths": [4]})
     tasks = [
-        Task(space.key(one), tuple(one.tolist()), space.decode(one), (), 1)
+        Task(space.key(one), tuple(one.tolist()), space.decode(one), load_chip("rram_32nm"), (), 1)
         for one in space.sample(3, np.random.default_rng(0))
     ]
     with Workers(WorkersSection(backend="loky", jobs=1), settings) as workers:

@@ -1,0 +1,288 @@
+"""Chip genes: parameters of the chip that a search chooses, each from a list of allowed values.
+
+A configuration lists them as ``[hardware.genes]``, key → values. A key is a parameter of the chip,
+or ``crossbar_size`` for its rows and columns together. Numbers make an ordered gene, words and
+truth values a categorical one; its name is ``chip.KEY``. A *setting* is one choice of each of them.
+
+Settings that the chip's model refuses (more rows read at once than there are rows, too few ADC
+levels for a cell's bits) are known before anything is trained, and are *repaired*: the nearest
+setting that makes a chip stands for them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evo_snn.config import HardwareSection
+from genomes.errors import RequestError, unknown_name
+from genomes.genes import Choice, Gene
+from hardware import Chip, Parameter, load_chip
+from hardware.variants import changed
+
+PREFIX = "chip."
+"""What the names of chip genes begin with."""
+
+MOST_CHIPS = 20_000
+"""Chips that genes may span: each is tried before a search, which takes some 50 µs."""
+
+CHIP = "chip"  # names among a run's meta data: the first of the bases,
+CHIPS_BY_NODE = "chips_by_node"  # and all of them where there are several
+
+_TOGETHER = {"crossbar_size": ("crossbar_rows", "crossbar_columns")}
+_NODE = "technology_nm"
+
+_SECTION = "hardware.genes"
+
+
+@dataclass(frozen=True)
+class ChipGenes:
+    """The chips that a search chooses from; without genes, one.
+
+    Attributes:
+        bases: the chip whose parameters the genes change; where the technology node is a gene, one
+            chip for each of its choices, since other parameters depend on the node.
+        genes: in the order of the configuration.
+    """
+
+    bases: tuple[Chip, ...]
+    genes: tuple[Gene, ...] = ()
+    _made: dict[tuple[int, ...], Chip] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def base(self) -> Chip:
+        """The chip of a search without chip genes; with them, the one that they change."""
+        return self.bases[0]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of choices of each gene, (genes,) int64."""
+        return np.array([len(gene) for gene in self.genes], dtype=np.int64)
+
+    def values(self, setting: Iterable[int]) -> dict[str, Choice]:
+        """Key → value of a setting, as the configuration names keys."""
+        pairs = zip(self.genes, setting, strict=True)
+        return {gene.name.removeprefix(PREFIX): gene.choices[int(k)] for gene, k in pairs}
+
+    def chip(self, setting: Iterable[int]) -> Chip:
+        """The chip of a setting; equal settings give the same object.
+
+        Raises:
+            RequestError: the chip's model refuses it.
+        """
+        indices = tuple(int(k) for k in setting)
+        if indices not in self._made:
+            self._made[indices] = self._make(self.values(indices))
+        return self._made[indices]
+
+    def _make(self, values: Mapping[str, Choice]) -> Chip:
+        base = self.base
+        if _NODE in values and len(self.bases) > 1:
+            base = next(one for one in self.bases if one.values[_NODE] == values[_NODE])
+        parameters = {
+            parameter: value
+            for key, value in values.items()
+            if key != _NODE
+            for parameter in _TOGETHER.get(key, (key,))
+        }
+        return changed(base, parameters) if parameters else base
+
+    @cached_property
+    def allowed(self) -> NDArray[np.int64]:
+        """The settings that make a chip, (n, genes) int64, in the order of their indices.
+
+        Raises:
+            RequestError: there is none.
+        """
+        found, refusal = [], None
+        for setting in itertools.product(*(range(len(gene)) for gene in self.genes)):
+            try:
+                self.chip(setting)
+            except RequestError as error:
+                refusal = refusal or error
+            else:
+                found.append(setting)
+        if not found:
+            allowed = "values of which some combination makes a chip"
+            raise RequestError(_SECTION, sorted(self._keys), allowed, f"The first: {refusal}")
+        return np.array(found, dtype=np.int64).reshape(len(found), len(self.genes))
+
+    @cached_property
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(gene.name.removeprefix(PREFIX) for gene in self.genes)
+
+    @cached_property
+    def _is_allowed(self) -> frozenset[tuple[int, ...]]:
+        return frozenset(map(tuple, self.allowed.tolist()))
+
+    @cached_property
+    def _is_ordered(self) -> NDArray[np.bool_]:
+        return np.array([gene.kind == "ordered" for gene in self.genes], dtype=bool)
+
+    def repaired(self, setting: Iterable[int]) -> tuple[int, ...]:
+        """The setting itself, or the nearest that makes a chip: fewest steps, lowest indices.
+
+        A step of an ordered gene is to the next value, of a categorical one to any other.
+        """
+        indices = tuple(int(k) for k in setting)
+        if not indices or indices in self._is_allowed:
+            return indices
+        apart = np.abs(self.allowed - np.array(indices))
+        steps = np.where(self._is_ordered, apart, apart > 0).sum(axis=1)
+        return tuple(int(k) for k in self.allowed[steps.argmin()])
+
+    def chips(self) -> Iterator[tuple[dict[str, Choice], Chip]]:
+        """Every chip that the genes can make, with its values by key."""
+        for setting in self.allowed:
+            yield self.values(setting), self.chip(setting)
+
+
+def chip_genes(section: HardwareSection, chips: Sequence[Chip] = ()) -> ChipGenes:
+    """The chips that a configuration lets a search choose from.
+
+    Args:
+        section: ``[hardware]``.
+        chips: the ``bases`` that a run keeps; none loads what the section names.
+
+    Raises:
+        RequestError: an unknown key or value, a key that is given twice, too many combinations, or
+            none that makes a chip.
+    """
+    if not section.genes:
+        return ChipGenes(tuple(chips) or (load_chip(section.chip, section.overrides),))
+    _check_keys(section)
+    bases = tuple(chips) or tuple(_bases(section))
+    genes = tuple(_gene(key, values, bases[0]) for key, values in section.genes.items())
+    combinations = math.prod(map(len, genes))
+    if combinations > MOST_CHIPS:
+        allowed = f"at most {MOST_CHIPS} combinations"
+        raise RequestError(_SECTION, f"{combinations} combinations", allowed)
+    made = ChipGenes(bases, genes)
+    _ = made.allowed  # raises where there is none
+    return made
+
+
+def chip_documents(bases: Sequence[Chip]) -> dict[str, Any]:
+    """What a run keeps of its chips, as JSON by name; `stored_chips` is the inverse."""
+    documents = [chip.to_document() for chip in bases]
+    return {CHIP: documents[0], **({CHIPS_BY_NODE: documents} if len(documents) > 1 else {})}
+
+
+def stored_chips(value: Callable[[str], Any]) -> tuple[Chip, ...]:
+    """The ``ChipGenes.bases`` that a run keeps; empty where it keeps none.
+
+    Args:
+        value: the JSON value that a run keeps by a name, or None.
+
+    Raises:
+        RequestError: what is kept is no chip.
+    """
+    documents = value(CHIPS_BY_NODE) or [value(CHIP)]
+    return tuple(Chip.from_document(one) for one in documents if one is not None)
+
+
+def chosen_values(space: Mapping[str, Any], genome: Sequence[int]) -> dict[str, Choice]:
+    """What the chip genes of a genome chose, by key; empty where the space has none.
+
+    Args:
+        space: the document of a `DesignSpace`, as a run keeps it.
+        genome: one integer a gene of that space.
+
+    Raises:
+        RequestError: the genome is none of that space.
+    """
+    genes = [one for one in space.get("genes", ()) if one["name"].startswith(PREFIX)]
+    indices = genome[len(genome) - len(genes) :] if len(genome) >= len(genes) else ()
+    if len(indices) < len(genes) or not all(
+        0 <= k < len(one["choices"]) for k, one in zip(indices, genes, strict=True)
+    ):
+        raise RequestError("genome", list(genome), "one of the run's space")
+    return {
+        one["name"].removeprefix(PREFIX): one["choices"][k]
+        for one, k in zip(genes, indices, strict=True)
+    }
+
+
+def _check_keys(section: HardwareSection) -> None:
+    """Refuse a parameter that is said twice: by two genes, or as an override too."""
+    said = {key: f"hardware.{key}" for key in section.overrides}
+    for key in section.genes:
+        for parameter in _TOGETHER.get(key, (key,)):
+            if parameter in said:
+                allowed = f"what {said[parameter]} does not say too"
+                raise RequestError(f"{_SECTION}.{key}", parameter, allowed, "Leave one of them.")
+            said[parameter] = f"{_SECTION}.{key}"
+
+
+def _bases(section: HardwareSection) -> Iterator[Chip]:
+    """The chip at each node that the genes may choose, or at its own."""
+    if _NODE not in section.genes:
+        yield _base(section, {})
+        return
+    for node in section.genes[_NODE]:
+        try:
+            yield _base(section, {_NODE: node})
+        except RequestError as error:
+            raise _of_gene(_NODE, error) if error.field == _NODE else error from None
+
+
+def _base(section: HardwareSection, node: Mapping[str, Any]) -> Chip:
+    """The chip, where need be at the genes' first or last values: one is enough to begin with."""
+    ends = [
+        {
+            parameter: values[end]
+            for key, values in section.genes.items()
+            for parameter in _TOGETHER.get(key, (key,))
+        }
+        for end in (0, -1)
+    ]
+    refusal: RequestError | None = None
+    for values in ({}, *ends):
+        try:
+            return load_chip(section.chip, {**section.overrides, **values, **node})
+        except RequestError as error:
+            refusal = refusal or error
+    assert refusal is not None  # noqa: S101 - one of three was raised
+    raise refusal
+
+
+def _gene(key: str, values: Sequence[Any], chip: Chip) -> Gene:
+    """A gene of a parameter, its values checked as the chip checks them."""
+    place = f"{_SECTION}.{key}"
+    parameters = [_parameter(name, chip) for name in _TOGETHER.get(key, (key,))]
+    choices: list[Choice] = []
+    for value in values:
+        try:
+            checked, *_ = [parameter.checked(value) for parameter in parameters]
+        except RequestError as error:
+            raise _of_gene(key, error) from None
+        if isinstance(checked, tuple):
+            raise RequestError(place, value, "a parameter that is one number or one word")
+        choices.append(checked)
+    ordered = not any(isinstance(one, str | bool) for one in choices)
+    if ordered and choices != sorted(set(choices)):
+        raise RequestError(place, list(values), "different values in ascending order")
+    if len(set(choices)) < len(choices):
+        raise RequestError(place, list(values), "different values")
+    return Gene(f"{PREFIX}{key}", tuple(choices), "ordered" if ordered else "categorical")
+
+
+def _parameter(name: str, chip: Chip) -> Parameter:
+    for parameter in chip.parameters:
+        if parameter.name == name:
+            return parameter
+    raise unknown_name(_SECTION, name, [*chip.values, *_TOGETHER])
+
+
+def _of_gene(key: str, error: RequestError) -> RequestError:
+    """The same error at the gene's place in the configuration."""
+    return RequestError(f"{_SECTION}.{key}", error.value, error.allowed, error.remedy)
