@@ -12,6 +12,7 @@ floor is taken out of a column's sum, by a count of the active rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -165,6 +166,8 @@ def cell_table(chip: Chip, conditions: Conditions, seconds: float = 0.0) -> Cell
         RequestError: As `hardware.conditions.check_conditions`.
     """
     require_cells(chip)
+    if not 0 <= seconds < inf:
+        raise RequestError("seconds", seconds, "a number of 0 or more")
     g_off, g_on = 1 / chip.number("r_off_ohm") / _US, 1 / chip.number("r_on_ohm") / _US
     top = 2 ** int(chip.number("cell_bits")) - 1
     unit = (g_on - g_off) / top
@@ -192,7 +195,7 @@ def cell_table(chip: Chip, conditions: Conditions, seconds: float = 0.0) -> Cell
 
 def check_seconds(device: Device, seconds: float) -> None:
     """Raise a RequestError for a time that nothing is published of."""
-    if not 0 <= seconds <= device.last_seconds:
+    if seconds > device.last_seconds:
         allowed = f"0 to {device.last_seconds:g}, the latest time published of {device.name}"
         raise RequestError("seconds", seconds, allowed)
 

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from hardware.conditions import Conditions
 from hardware.conductance import CellTable, Encoding, Ints
-from hardware.wires import attenuation
 
 Streams = Callable[[str], torch.Generator]
 """The random generator, on the CPU, of each cause: ``programming``, ``faults``, ``drift``,
 ``reading``. With one generator each, no cause changes what another one draws."""
+
+
+_MOST_ITERATIONS = 200
 
 
 @dataclass(frozen=True)
@@ -144,13 +146,82 @@ def _attenuated(cells: Tensor, table: CellTable, wiring: Wiring) -> Tensor:
     places = np.full((len(wiring.blocks), height), rows)  # one row more, without cells
     for place, block in zip(places, wiring.blocks, strict=True):
         place[height - len(block) :] = block
-    spread = -columns % width
-    conductance = np.zeros((rows + 1, columns + spread), np.float32)
-    flat = cells.permute(1, 0, 2).reshape(rows, columns).numpy()
-    conductance[:rows, :columns] = flat + table.floor
-    crossbars = conductance[places].reshape(len(places), height, -1, width).swapaxes(1, 2)
+    where = torch.from_numpy(places)
+    conductance = cells.new_zeros(rows + 1, columns + -columns % width)
+    conductance[:rows, :columns] = cells.permute(1, 0, 2).flatten(1).add_(table.floor)
+    crossbars = conductance[where].unflatten(2, (-1, width)).transpose(1, 2)
     share = attenuation(crossbars * table.unit_siemens, wiring.wire_ohm, wiring.rate)
-    felt = (crossbars * share).swapaxes(1, 2).reshape(len(places), height, -1)
-    conductance[places] = felt
-    result = torch.from_numpy(conductance[:rows, :columns] - np.float32(table.floor))
-    return result.view(rows, out, slices).permute(1, 0, 2).contiguous()
+    conductance[where] = (crossbars * share).transpose(1, 2).flatten(2)
+    felt = conductance[:rows, :columns] - table.floor
+    return felt.view(rows, out, slices).permute(1, 0, 2).contiguous()
+
+
+def attenuation(
+    conductance: Tensor, wire_ohm: float, rate: float, *, tolerance: float = 1e-4
+) -> Tensor:
+    """The share of 1 V that lies across each cell while its row is active, for average spikes.
+
+    The crossbar is that of `hardware.wires`. The cell's own row carries its full current, every
+    column the mean one, `rate` times that of all rows. With i = g A the cells' currents, row drops
+    and column drops are sums of sums along the wires, a linear operator K, and
+
+        A = 1 - r K (g A).
+
+    I + r K g is self-adjoint and positive in the inner product weighted with g, so that conjugate
+    gradients solve it for every r. It depends on weights and not on spikes: worked out once, a
+    column's current is the plain sum over active rows of g A.
+
+    Args:
+        conductance: (…, n, m) in siemens, crossbars one after the other.
+        wire_ohm: r.
+        rate: Share of rows that are active in a read.
+        tolerance: Largest residual, relative, in the weighted norm.
+
+    Returns:
+        (…, n, m), in [0, 1].
+    """
+    along_row, along_column = _sums_of_sums(conductance, wire_ohm, rate)
+
+    def drop(current: Tensor) -> Tensor:
+        """R K of the cells' currents."""
+        return current @ along_row + along_column @ current
+
+    def inner(first: Tensor, second: Tensor) -> Tensor:
+        return (first * second).sum((-2, -1), keepdim=True)
+
+    solution = torch.ones_like(conductance)
+    residual = -drop(conductance)
+    direction = residual
+    norm = inner(residual, conductance * residual)
+    enough = tolerance**2 * conductance.sum((-2, -1), keepdim=True)
+    for _ in range(_MOST_ITERATIONS):
+        if (norm <= enough).all():
+            break
+        current = conductance * direction
+        image = direction + drop(current)
+        step = _ratio(norm, inner(current, image))
+        solution = solution + step * direction
+        residual = residual - step * image
+        before, norm = norm, inner(residual, conductance * residual)
+        direction = residual + _ratio(norm, before) * direction
+    return solution.clamp_(0, 1)
+
+
+def _ratio(first: Tensor, second: Tensor) -> Tensor:
+    """Quotient of the two, 0 where a crossbar has no more to change."""
+    return torch.where(second > 0, first / second, 0.0)
+
+
+def _sums_of_sums(conductance: Tensor, wire_ohm: float, rate: float) -> tuple[Tensor, Tensor]:
+    """Along a row, (m, m), and along a column, (n, n): ohms that two cells' currents share.
+
+    Cell k's current flows through the wires from the driver to it, of which cell j shares the
+    min(j, k) + 1 first; and from it to the sense amplifier.
+    """
+    n, m = conductance.shape[-2:]
+    row, column = torch.arange(m), torch.arange(n)
+    along_row = torch.minimum(row[:, None], row) + 1
+    along_column = n - torch.maximum(column[:, None], column)
+    return (along_row * wire_ohm).to(conductance), (along_column * (wire_ohm * rate)).to(
+        conductance
+    )

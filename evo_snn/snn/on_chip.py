@@ -23,7 +23,7 @@ from evo_snn.snn.quantization import by_channel, straight_through
 from evo_snn.snn.reads import Converter, ReadLayer
 from genomes.architecture import Layer
 from hardware.chip import Chip
-from hardware.conditions import Conditions, check_conditions
+from hardware.conditions import Conditions
 from hardware.conductance import CellTable, Encoding, Ints, cell_table, encoding, row_blocks
 from hardware.nonideal import Instance, Streams, Wiring, draw
 from hardware.units import Reading, reading
@@ -64,7 +64,6 @@ def on_chip(
     Raises:
         RequestError: as ``hardware.conditions.check_conditions``.
     """
-    check_conditions(chip, conditions, seconds=seconds)
     table = cell_table(chip, conditions, seconds)
     architecture = network.architecture
     layers = []
