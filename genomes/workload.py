@@ -272,7 +272,9 @@ class Workload(BaseModel):
     """Matrix layers in the order of execution, and the time steps of one inference.
 
     Attributes:
-        timesteps: Time steps of one inference.
+        timesteps: Time steps of one inference; the most, where confident inferences stop early.
+        mean_timesteps: Time steps that an inference takes on average, with early exits; None
+            where every inference takes all of them. Energy and latency are those of the mean.
         layers: At least one layer. Names need not differ, though a breakdown reads better so.
         schema_: Name of the format, ``"schema"`` in JSON.
     """
@@ -281,7 +283,20 @@ class Workload(BaseModel):
 
     schema_: Literal["evo-snn workload 1"] = Field(default=SCHEMA, alias="schema")
     timesteps: Annotated[Whole, Field(ge=1, le=1_000_000)]
+    mean_timesteps: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     layers: Annotated[tuple[AnyLayer, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.mean_timesteps is not None and self.mean_timesteps > self.timesteps:
+            allowed = f"at most timesteps {self.timesteps}"
+            raise RequestError("mean_timesteps", self.mean_timesteps, allowed)
+        return self
+
+    @property
+    def steps(self) -> float:
+        """Time steps that an inference takes on average."""
+        return self.timesteps if self.mean_timesteps is None else self.mean_timesteps
 
     @field_serializer("layers", mode="wrap")
     def _write_layers(self, layers: Any, write: Any) -> Any:
@@ -323,7 +338,7 @@ class Workload(BaseModel):
 
     def to_document(self) -> dict[str, Any]:
         """Return the workload as a JSON-able dict; `from_document` is the inverse."""
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def to_json(self) -> str:
         """Return the workload as JSON text; `from_json` is the inverse."""

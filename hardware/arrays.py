@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from math import prod
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from genomes.workload import Layer, Workload
+from genomes.workload import ConvLayer, Layer, Workload
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -23,7 +24,8 @@ class LayerArrays:
     numbers well below 2**53, so float64 holds them exactly.
 
     Attributes:
-        timesteps: (n, 1).
+        timesteps: Time steps of one inference, (n, 1).
+        steps: Time steps that one inference takes on average, with early exits, (n, 1).
         present: 1 where there is a layer, else 0.
         digital: 1 where the layer is in the digital domain, else 0.
         static: 1 where the input is the same in every step, else 0.
@@ -33,7 +35,10 @@ class LayerArrays:
         groups: Groups.
         kernel: Kernel positions.
         input_positions: Positions of the input map.
+        height: First side of the input map; 1 for linear layers.
+        kernel_height: First side of the kernel; 1 for linear layers.
         positions: Output positions before pooling.
+        unpadded_positions: Output positions of the same layer without padding, at least 1.
         stored_positions: Output positions after pooling.
         window: Positions of one pooling window.
         weight_bits: Bits of a weight.
@@ -45,6 +50,7 @@ class LayerArrays:
     """
 
     timesteps: Floats
+    steps: Floats
     present: Floats
     digital: Floats
     static: Floats
@@ -54,7 +60,10 @@ class LayerArrays:
     groups: Floats
     kernel: Floats
     input_positions: Floats
+    height: Floats
+    kernel_height: Floats
     positions: Floats
+    unpadded_positions: Floats
     stored_positions: Floats
     window: Floats
     weight_bits: Floats
@@ -92,27 +101,38 @@ class LayerArrays:
 
 
 #: The array fields that a layer fills, in the order of `_row`.
-_FIELDS = tuple(field.name for field in fields(LayerArrays) if field.name != "timesteps")
+_FIELDS = tuple(
+    field.name for field in fields(LayerArrays) if field.name not in {"timesteps", "steps"}
+)
 _PADDING = tuple(
     float(name not in {"present", "digital", "static", "average_pool", "input_rate",
                        "output_rate", "state_bits", "residual_inputs"})
     for name in _FIELDS
 )  # fmt: skip
 
+# one look into a layer's fields: a search costs populations, and attributes are slow one by one
+_COMMON = itemgetter(
+    "domain", "static_input", "pool_kind", "weight_bits", "input_bits", "input_rate",
+    "output_rate", "neuron_state_bits", "residual_inputs",
+)  # fmt: skip
+_CONVOLUTION = itemgetter(
+    "in_channels", "out_channels", "groups", "kernel", "stride", "in_size", "out_size", "pool"
+)
+
 
 def pack(workloads: Sequence[Workload]) -> LayerArrays:
     """Pack n workloads into arrays over (candidate, layer)."""
     counts = np.array([len(workload.layers) for workload in workloads], dtype=np.intp)
-    rows = [_row(layer) for workload in workloads for layer in workload.layers]
+    flat = [number for one in workloads for layer in one.layers for number in _row(layer)]
     longest = int(counts.max(initial=1))
     present = np.arange(longest) < counts[:, None]
-    table = np.empty((len(workloads), longest, len(_FIELDS)))
-    table[:] = _PADDING
-    if rows:
-        table[present] = rows
-    steps = np.array([[workload.timesteps] for workload in workloads], dtype=np.float64)
-    columns = {name: np.ascontiguousarray(table[:, :, index]) for index, name in enumerate(_FIELDS)}
-    return LayerArrays(timesteps=steps.reshape(-1, 1), **columns)
+    table = np.empty((len(_FIELDS), len(workloads), longest))
+    table[:] = np.array(_PADDING)[:, None, None]
+    table[:, present] = np.fromiter(flat, np.float64, len(flat)).reshape(-1, len(_FIELDS)).T
+    columns = dict(zip(_FIELDS, table, strict=True))
+    timesteps = np.array([[float(one.timesteps)] for one in workloads]).reshape(-1, 1)
+    steps = np.array([[float(one.steps)] for one in workloads]).reshape(-1, 1)
+    return LayerArrays(timesteps=timesteps, steps=steps, **columns)
 
 
 def total(values: Floats) -> Floats:
@@ -125,24 +145,44 @@ def total(values: Floats) -> Floats:
 
 
 def _row(layer: Layer) -> tuple[float, ...]:
-    channels = layer.channels
+    values = layer.__dict__
+    domain, static, pool_kind, weight_bits, input_bits, rate, out_rate, state, residual = _COMMON(
+        values
+    )
+    sizes: tuple[float, ...]
+    if isinstance(layer, ConvLayer):
+        inputs, outputs, groups, kernel, stride, in_size, out_size, pool = _CONVOLUTION(values)
+        stored, unpadded = 1, 1.0
+        for size, side, step, out, window in zip(
+            in_size, kernel, stride, out_size, pool, strict=True
+        ):
+            stored *= out // window
+            unpadded *= max(0, size - side + 1) / step
+        sizes = (
+            inputs,
+            outputs,
+            groups,
+            prod(kernel),
+            prod(in_size),
+            in_size[0],
+            kernel[0],
+            prod(out_size),
+            max(1, int(unpadded)),
+            stored,
+            prod(pool),
+        )
+    else:
+        sizes = (*layer.channels, 1, 1, 1, 1, 1, 1, 1, 1, 1)
     return (
         1.0,
-        layer.domain == "digital",
-        layer.static_input,
-        layer.pool_kind == "average",
-        channels[0],
-        channels[1],
-        layer.group_count,
-        layer.kernel_size,
-        layer.input_positions,
-        layer.positions,
-        layer.stored_positions,
-        prod(layer.pool or ()),
-        layer.weight_bits,
-        layer.input_bits,
-        layer.input_rate,
-        layer.output_rate,
-        layer.neuron_state_bits,
-        layer.residual_inputs,
+        domain == "digital",
+        static,
+        pool_kind == "average",
+        *sizes,
+        weight_bits,
+        input_bits,
+        rate,
+        out_rate,
+        state,
+        residual,
     )

@@ -133,7 +133,7 @@ def _neuron_bits(parts: Inventory, neuron: float, adder: float) -> Floats:
 def _energies(parts: Inventory, side: Floats) -> dict[str, Floats]:
     """Dynamic energy of one inference in J by component, (n, L); `side` is the chip's, in m."""
     layers, logic = parts.layers, parts.logic
-    updates = layers.present * layers.timesteps * layers.neurons * (layers.state_bits > 0)
+    updates = layers.present * layers.steps * layers.neurons * (layers.state_bits > 0)
     has_state = layers.timesteps > 1
     neuron = _neuron_bits(parts, parts.chip.number("neuron_energy_fj") * FJ, logic.adder_energy)
     state_access = has_state * (logic.sram_read + logic.sram_write)
@@ -198,8 +198,8 @@ def _buffer_energy(parts: Inventory) -> Floats:
     residual_bits = residual * parts.map_bits
     return layers.present * (
         mapping.passes * (inputs * logic.sram_write + fetched * logic.sram_read)
-        + held * (logic.sram_write + layers.timesteps * logic.sram_read)
-        + layers.timesteps * residual_bits * (logic.sram_write + logic.sram_read)
+        + held * (logic.sram_write + layers.steps * logic.sram_read)
+        + layers.steps * residual_bits * (logic.sram_write + logic.sram_read)
     )
 
 
@@ -210,7 +210,7 @@ def _wire_energy(parts: Inventory, side: Floats) -> Floats:
     inputs = layers.groups * mapping.rows * mapping.column_blocks * _toggle(layers.input_rate)
     sums = layers.out_channels * mapping.row_blocks * parts.converted_bits
     in_tile = mapping.vectors * (inputs + sums * chip.number("sum_toggle")) * _tile_side(parts)
-    sent = layers.timesteps * layers.stored_positions * _sent_bits(parts)
+    sent = layers.steps * layers.stored_positions * _sent_bits(parts)
     across = sent * _toggle(_stored_rate(layers)) * side
     return (layers.memory * in_tile + layers.present * across) * wire
 
@@ -234,15 +234,15 @@ def _pool_energy(parts: Inventory) -> Floats:
     """
     layers, logic = parts.layers, parts.logic
     stored = layers.out_channels * layers.stored_positions
-    spike_pool = layers.timesteps * stored * np.ceil(layers.window / _POOL_INPUTS)
-    times = np.where(layers.static > 0, 1.0, layers.timesteps)
+    spike_pool = layers.steps * stored * np.ceil(layers.window / _POOL_INPUTS)
+    times = np.where(layers.static > 0, 1.0, layers.steps)
     sum_pool = times * layers.out_channels * layers.positions
     pooled = np.where(
         layers.average_pool > 0,
         sum_pool * logic.accumulate(parts.pooled_bits, parts.pooled_bits),
         spike_pool * (parts.chip.number("pool_energy_fj") * FJ),
     )
-    combined = layers.timesteps * layers.residual_inputs * stored * parts.map_bits
+    combined = layers.steps * layers.residual_inputs * stored * parts.map_bits
     return layers.present * (pooled * (layers.window > 1) + combined * logic.adder_energy)
 
 
@@ -255,8 +255,8 @@ def _latencies(parts: Inventory, side: Floats) -> dict[str, Floats]:
     fetches = np.ceil(layers.groups * mapping.rows / bus)
     copies = np.maximum(parts.copies, 1.0)
     neuron_positions = np.ceil(layers.neurons / layers.out_channels / copies)
-    updates = layers.present * layers.timesteps * neuron_positions * (layers.state_bits > 0)
-    sent = layers.present * layers.timesteps * np.ceil(layers.stored_positions / copies)
+    updates = layers.present * layers.steps * neuron_positions * (layers.state_bits > 0)
+    sent = layers.present * layers.steps * np.ceil(layers.stored_positions / copies)
     flight = _MEAN_DISTANCE * side * (chip.number("wire_delay_ns_per_mm") * NS / MM)
     macs = np.ceil(layers.weights * layers.positions / chip.number("digital_units"))
     return {

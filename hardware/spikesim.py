@@ -84,7 +84,7 @@ def _stored_values(layers: LayerArrays) -> Floats:
 
 def _energy(layers: LayerArrays, chip: Chip, pes: Floats) -> dict[str, Floats]:
     """Dynamic energy in J by component, (n, L)."""
-    cycles = layers.timesteps * pes * layers.stored_positions
+    cycles = layers.steps * pes * layers.stored_positions
     adcs = chip.number("crossbar_columns") / chip.number("columns_per_adc")
     read = chip.number(f"{chip.word('memory')}_read_energy_pj")
     conversion = chip.number("adc_energy_pj") + chip.number("mux_energy_pj")
@@ -134,7 +134,7 @@ def _latency(layers: LayerArrays, chip: Chip) -> Floats:
     last = np.arange(layers.present.shape[1]) == count - 1
     awaited = np.where(last, values, np.floor(chip.number("waiting_fraction") * values))
     cycle = chip.number("cycles_per_pe") / (chip.number("clock_mhz") * _MHZ)
-    return layers.present * awaited * layers.timesteps * cycle
+    return layers.present * awaited * layers.steps * cycle
 
 
 def _touched_tiles(pes: Floats, pes_per_tile: float) -> Floats:

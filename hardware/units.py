@@ -45,7 +45,8 @@ class Reading:
 def reading(chip: Chip) -> Reading:
     """Choose ADC levels and rows per read that lose nothing, where the chip leaves them at 0.
 
-    A sum over n rows of cells of b bits has n (2^b - 1) + 1 values.
+    A sum over n rows of cells of b bits has n (2^b - 1) + 1 values. A chip that says
+    `parallel_read` reads all rows at once, whatever its ADCs can tell apart.
 
     Raises:
         RequestError: More rows per read than a crossbar has, or too few levels for one row.
@@ -55,6 +56,8 @@ def reading(chip: Chip) -> Reading:
     levels, rows = int(chip.number("adc_levels")), int(chip.number("rows_per_read"))
     if rows > height:
         raise RequestError("rows_per_read", rows, f"0 to crossbar_rows {height}")
+    if chip.values.get("parallel_read", False):
+        rows = height
     if levels == 0:
         needed = (rows or height) * cell_maximum + 1
         levels = next((known for known in ADC_LEVELS if known >= needed), ADC_LEVELS[-1])
