@@ -3,10 +3,10 @@
 Nothing here writes, trains, or imports a plug-in; a run can be looked at where it was only copied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,6 +21,9 @@ from genomes.errors import RequestError
 from genomes.genes import Choice
 from genomes.workload import Workload
 from hardware import Chip, Cost, estimate
+
+if TYPE_CHECKING:
+    from evo_snn.recost import Recosting
 
 HYPERVOLUME_BOX = "hypervolume_box"  # names among the store's meta data
 FIRST_BOX = "first_hypervolume_box"  # as it was before the first generation
@@ -228,6 +231,18 @@ class Run:
             Workload.model_validate(candidate.workload), self.chip_of(candidate.key)
         )
         return cost
+
+    def recost(
+        self,
+        chips: Sequence[Chip | str] = (),
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        ignore_bounds: bool = False,
+    ) -> "Recosting":
+        """All candidates on other chips, from what is stored: `evo_snn.recost.recost`."""
+        from evo_snn.recost import recost
+
+        return recost(self, chips, overrides, ignore_bounds=ignore_bounds)
 
     def weights_path(self, key: str) -> Path | None:
         """The safetensors file of a candidate's trained weights; None if they are not kept.
