@@ -23,6 +23,7 @@ from hardware.devices import IDEAL, Device, device_scale, load_device
 from hardware.units import reading
 
 if TYPE_CHECKING:
+    from genomes.workload import Workload
     from hardware.chip import Chip
     from hardware.conditions import Conditions
 
@@ -177,6 +178,8 @@ def cell_table(chip: Chip, conditions: Conditions, seconds: float = 0.0) -> Cell
     if conditions.device == IDEAL:
         return CellTable(unit * _US, g_off / unit, 0.0, relative, zeros, zeros, 0.0, zeros)
     device = load_device(conditions.device)
+    if chip.values.get("memory") == "sram":
+        raise RequestError("device", device.name, "'none' for a chip of SRAM cells")
     check_seconds(device, seconds)
     scale = device_scale(device, g_off, g_on, rescale=conditions.rescale)
     x = np.clip(g * scale, device.smallest_us, device.largest_us)
@@ -215,3 +218,17 @@ def row_blocks(channels: int, positions: int, height: int, *, by_kernel: bool) -
     rows = np.arange(channels * positions).reshape(channels, positions)
     runs = list(rows.T) if by_kernel else [rows.ravel()]
     return [run[start : start + height] for run in runs for start in range(0, len(run), height)]
+
+
+def kernel_layers(workload: Workload, chip: Chip) -> list[bool]:
+    """Which layers have crossbars of their own for each kernel position, as they are costed."""
+    if chip.word("mapping") != "kernel":
+        return [False] * len(workload.layers)
+    if chip.model != "neurosim":
+        return [True] * len(workload.layers)
+    from hardware.arrays import pack
+    from hardware.neurosim.floorplan import plan
+    from hardware.neurosim.matrices import matrices
+
+    layers = pack([workload])
+    return plan(layers, matrices(layers, chip, reading(chip)), chip).on_kernel[0].tolist()

@@ -7,45 +7,57 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardware.arrays import Floats, total
+from hardware.breakdown import added
 from hardware.inventory import doublings
+from hardware.neurosim.buffers import (
+    GLOBAL_CORE,
+    GLOBAL_LINE,
+    Buffer,
+    buffer,
+    register_file,
+)
 from hardware.neurosim.design import Design
 from hardware.neurosim.spikes import Maps
-from hardware.neurosim.tiles import (
-    CHIP_FOLD,
-    TILE_FOLD,
-    buffer,
-    h_tree_area,
-    register_file,
-    tile_levels,
-)
-from hardware.neurosim.transport import GLOBAL_CORE, GLOBAL_LINE, global_cores, pool_units
-from hardware.neurosim.trees import tree
+from hardware.neurosim.trees import Tree, tree
+from hardware.neurosim.wires import CHIP_FOLD, TILE_FOLD, HTree, h_tree, h_tree_area, tile_levels
 
 
 @dataclass(frozen=True)
-class Boxes:
-    """Areas in m2 of one PE and one tile of each kind, and of their parts, (n, 2).
+class Built:
+    """What is built of each kind of tile, (n, 2), and of what they share, (n, 1).
 
     Attributes:
-        pe, tile: With everything in them.
-        trees: Adder trees of a tile and of its PEs.
-        registers: PE registers and buffers of a tile.
+        pe, tile: Area in m2 of a PE and of a tile with everything in it.
+        pe_trees, tile_trees: Adder trees of one PE, and those of one tile between its PEs.
+        registers: Area in m2 of a tile's registers and buffers.
         wires: H-tree of a tile.
+        wire_area: Its area in m2.
+        inputs, outputs: Buffers of a tile.
+        store: The chip's global buffer.
     """
 
     pe: Floats
     tile: Floats
-    trees: Floats
+    pe_trees: Tree
+    tile_trees: Tree
     registers: Floats
-    wires: Floats
+    wires: HTree
+    wire_area: Floats
+    inputs: Buffer
+    outputs: Buffer
+    store: Buffer
+
+    @property
+    def pe_side(self) -> Floats:
+        """Side of a PE in m, (n, 2)."""
+        return np.sqrt(self.pe)
 
 
-def boxes(design: Design) -> Boxes:
-    """Size the PEs and tiles of both kinds."""
+def built(design: Design, maps: Maps) -> Built:
+    """Size the PEs and tiles of both kinds, and the global buffer."""
     kinds, unit = design.kinds, design.parts
     odd = design.chip.word("odd_words")
-    in_pe = np.ceil(kinds.side * design.size / design.sharing)
-    pe_trees = in_pe * tree(kinds.side, design.sum_bits, odd).area(unit.adders)
+    pe_trees = tree(kinds.side, design.sum_bits, odd)
     registers = _packed(
         design.of_crossbar(design.crossbar.box_height) * kinds.side,
         kinds.pe_input_bits,
@@ -57,19 +69,33 @@ def boxes(design: Design) -> Boxes:
         unit.register_width,
         unit.register_height,
     )
-    pe = kinds.side**2 * design.of_crossbar(design.crossbar.box_area) + pe_trees + registers
-    tile_trees = kinds.trees * tree(kinds.tree_words, kinds.pe_sum_bits, odd).area(unit.adders)
-    buffers = (
-        buffer(design, kinds.input_bits, kinds.ports * kinds.port_rows).area
-        + buffer(design, kinds.output_bits, kinds.tile_sum_bits * kinds.ports).area
+    crossbars = kinds.side**2 * design.of_crossbar(design.crossbar.box_area)
+    pe = crossbars + kinds.pe_trees * pe_trees.area(unit.adders) + registers
+    tile_trees = tree(kinds.ports, kinds.pe_sum_bits, odd)
+    inputs = buffer(design, kinds.input_bits, kinds.ports * kinds.port_rows)
+    outputs = buffer(design, kinds.output_bits, kinds.tile_sum_bits * kinds.ports)
+    levels, pe_side = tile_levels(design), np.sqrt(pe)
+    wire_area = h_tree_area(design, levels, pe_side, kinds.bus_bits, TILE_FOLD)
+    tile = (
+        kinds.pes * pe
+        + kinds.trees * tile_trees.area(unit.adders)
+        + inputs.area
+        + outputs.area
+        + wire_area
     )
-    wires = h_tree_area(design, tile_levels(design), np.sqrt(pe), kinds.bus_bits, TILE_FOLD)
-    return Boxes(
+    return Built(
         pe=pe,
-        tile=kinds.pes * pe + tile_trees + buffers + wires,
-        trees=kinds.pes * pe_trees + tile_trees,
-        registers=kinds.pes * registers + buffers,
-        wires=wires,
+        tile=tile,
+        pe_trees=pe_trees,
+        tile_trees=tile_trees,
+        registers=kinds.pes * registers + inputs.area + outputs.area,
+        wires=h_tree(design, levels, pe_side),
+        wire_area=wire_area,
+        inputs=inputs,
+        outputs=outputs,
+        store=register_file(
+            design, np.ceil(maps.capacity / GLOBAL_CORE), GLOBAL_CORE, GLOBAL_LINE
+        ),
     )
 
 
@@ -79,49 +105,45 @@ def _packed(length: Floats, bits: Floats, along: float, across: float) -> Floats
     return length * across * np.ceil(bits / a_line)
 
 
-def areas(design: Design, sized: Boxes, maps: Maps) -> dict[str, Floats]:
-    """Area in m2 by component, (n,); "layout" is what boxes have beyond the parts in them."""
+def areas(design: Design, made: Built, units: Floats) -> dict[str, Floats]:
+    """Area in m2 by component, (n,); "layout" is what boxes have beyond the parts in them.
+
+    Args:
+        design, made: Of n networks.
+        units: Pooling units, (n, 1).
+    """
     kinds, crossbar, unit = design.kinds, design.crossbar, design.parts
-    crossbars = total(kinds.tiles * kinds.pes * kinds.side**2)
-    cores = register_file(
-        design,
-        global_cores(design, maps),
-        np.full((1, 1), GLOBAL_CORE),
-        np.full((1, 1), GLOBAL_LINE),
-    ).area
-    chip_tree = design.chip_trees * tree(
-        design.chip_words, design.chip_sum_bits, design.chip.word("odd_words")
-    ).area(unit.adders)
-    pools = pool_units(design) * unit.pool_area
-    activation = np.zeros_like(pools)
-    if design.chip.word("activation") == "relu":
-        activation = design.chip_trees * design.input_bits * unit.register_area
+    tiles, adders = kinds.tiles, unit.adders
+    crossbars = total(tiles * kinds.pes * kinds.side**2)
     on_chip = (design.plan.all_tiles > 0)[:, 0]
-    bus = _bus_area(design, sized) * on_chip
-    shared = (cores + pools + activation)[:, 0] * on_chip
-    of_tiles = total(kinds.tiles * sized.tile)
+    odd = design.chip.word("odd_words")
+    chip_tree = tree(design.chip_words, design.chip_sum_bits, odd).area(adders)
+    chip_tree = (design.chip_trees * chip_tree)[:, 0] * on_chip
+    shared = made.store.area + units * unit.pool_area
+    if design.chip.word("activation") == "relu":
+        shared = shared + design.chip_trees * design.input_bits * unit.register_area
+    shared_area = shared[:, 0] * on_chip
+    bus = _bus_area(design, made) * on_chip
+    trees = kinds.pes * kinds.pe_trees * made.pe_trees.area(adders)
+    trees = trees + kinds.trees * made.tile_trees.area(adders)
+    shift_adders = crossbars * design.of_crossbar(crossbar.accumulation_area)[:, 0]
     parts = {
         "array": crossbars * crossbar.array_area,
         "adc": crossbars * crossbar.adc_area,
-        "accumulation": crossbars * design.of_crossbar(crossbar.accumulation_area)[:, 0]
-        + total(kinds.tiles * sized.trees)
-        + chip_tree[:, 0] * on_chip,
-        "interconnect": total(kinds.tiles * sized.wires) + bus,
-        "other": crossbars * crossbar.other_area + total(kinds.tiles * sized.registers) + shared,
+        "accumulation": shift_adders + total(tiles * trees) + chip_tree,
+        "interconnect": total(tiles * made.wire_area) + bus,
+        "other": crossbars * crossbar.other_area + total(tiles * made.registers) + shared_area,
     }
-    whole = of_tiles + bus + shared + chip_tree[:, 0] * on_chip
-    used = sum(parts.values(), start=np.zeros_like(whole))
-    return parts | {"layout": np.maximum(whole - used, 0.0)}
+    whole = total(tiles * made.tile) + bus + shared_area + chip_tree
+    return parts | {"layout": np.maximum(whole - added(parts), 0.0)}
 
 
-def _bus_area(design: Design, sized: Boxes) -> Floats:
+def _bus_area(design: Design, made: Built) -> Floats:
     """Area of the chip's bus, (n,)."""
     floor, unit = design.plan, design.parts
-    side = np.sqrt(sized.tile.max(axis=1, keepdims=True))
+    side = np.sqrt(made.tile.max(axis=1, keepdims=True))
     if design.chip.word("bus") == "htree":
         levels = doublings(np.maximum(floor.grid_rows, floor.grid_columns))
         return h_tree_area(design, levels, side, design.bus_bits, CHIP_FOLD)[:, 0]
     pitch = unit.repeater_width * floor.grid_rows + unit.repeater_height * floor.grid_columns
     return (design.bus_bits / CHIP_FOLD * side * pitch)[:, 0]
-
-

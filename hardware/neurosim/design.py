@@ -34,8 +34,8 @@ class TileKinds:
         tile_sum_bits: Width of what leaves a tile's adder tree.
         pe_input_bits, pe_output_bits: Of a PE's registers.
         input_bits, output_bits: Of a tile's buffers.
-        tree_words: PEs that a tile's adder tree adds.
-        trees: Adder trees of a tile.
+        pe_trees: Adder trees of a PE; each adds the sums of the crossbars along a side.
+        trees: Adder trees of a tile; each adds the sums of its ports.
         tiles: Tiles of the kind.
     """
 
@@ -51,7 +51,7 @@ class TileKinds:
     pe_output_bits: Floats
     input_bits: Floats
     output_bits: Floats
-    tree_words: Floats
+    pe_trees: Floats
     trees: Floats
     tiles: Floats
 
@@ -189,7 +189,7 @@ def _kinds(
         pe_output_bits=np.trunc(size / sharing * (sum_bits + doublings(side))),
         input_bits=ports * input_bits * port_rows,
         output_bits=tile_sum_bits * ports * (port_rows / sharing),
-        tree_words=ports,
+        pe_trees=np.ceil(side * size / sharing),
         trees=np.ceil(np.concatenate([floor.kernel_pe, floor.flat_tile], axis=1) / sharing),
         tiles=np.concatenate([floor.kernel_tiles, floor.flat_tiles], axis=1),
     )

@@ -5,35 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from hardware.arrays import Bools, Floats, total
-from hardware.neurosim.area import Boxes
+from hardware.neurosim.area import Built
 from hardware.neurosim.design import Design
 from hardware.neurosim.elements import Elements
-from hardware.neurosim.spikes import Maps
-from hardware.neurosim.tiles import buffer, h_tree, register_file, tile_levels
-from hardware.neurosim.transport import GLOBAL_CORE, GLOBAL_LINE, global_cores
 from hardware.neurosim.trees import tree
 
 #: Leakage in W of one SRAM cell at 22 nm, which its crossbar's figure does not hold.
 _SRAM_CELL = 3.275e-12
 
 
-def chip_leakage(design: Design, sized: Boxes, maps: Maps) -> Floats:
+def chip_leakage(design: Design, made: Built) -> Floats:
     """Power in W of all tiles and the global buffer, with the trees that are built, (n,)."""
-    kinds, unit, odd = design.kinds, design.parts, design.chip.word("odd_words")
-    in_pe = np.ceil(kinds.side * design.size / design.sharing)
-    pe_trees = in_pe * tree(kinds.side, design.sum_bits, odd).leakage(unit.adders)
-    tile_trees = kinds.trees * tree(kinds.tree_words, kinds.pe_sum_bits, odd).leakage(unit.adders)
-    cores = buffer(design, kinds.input_bits, kinds.ports * kinds.port_rows)
-    given = buffer(design, kinds.output_bits, kinds.tile_sum_bits * kinds.ports)
-    spare = (cores.cores - 1) * cores.leakage + (given.cores - 1) * given.leakage
-    one = _tile(design, sized) + kinds.pes * pe_trees + tile_trees + spare
-    single = np.full((1, 1), GLOBAL_CORE), np.full((1, 1), GLOBAL_LINE)
-    store = register_file(design, global_cores(design, maps), *single)
-    cells = total(kinds.tiles * kinds.pes * kinds.side**2) * _cells(design)
-    return total(kinds.tiles * one) + (store.cores * store.leakage)[:, 0] + cells
+    kinds, adders = design.kinds, design.parts.adders
+    trees = kinds.pes * kinds.pe_trees * made.pe_trees.leakage(adders)
+    trees = trees + kinds.trees * made.tile_trees.leakage(adders)
+    spare = sum((one.cores - 1) * one.leakage for one in (made.inputs, made.outputs))
+    cells = kinds.pes * kinds.side**2 * _cells(design)
+    tile = _tile(design, made) + trees + spare + cells
+    return total(kinds.tiles * tile) + (made.store.cores * made.store.leakage)[:, 0]
 
 
-def stale_leakage(design: Design, sized: Boxes, parts: Elements, times: Floats) -> Floats:
+def stale_leakage(design: Design, made: Built, parts: Elements, times: Floats) -> Floats:
     """Leakage in J of one inference as NeuroSim counts it, (n, L).
 
     The trees' leakage is that of their most recent evaluation, layers run twice. Layer-serial, the
@@ -41,11 +33,11 @@ def stale_leakage(design: Design, sized: Boxes, parts: Elements, times: Floats) 
     layer's own tiles leak while they wait for the slowest layer so far.
 
     Args:
-        design, sized, parts: Of n networks.
+        design, made, parts: Of n networks.
         times: Latency of each layer in s, (n, L).
     """
     floor = design.plan
-    power = design.by_layer(_tile(design, sized)) + _stale_trees(design, parts)
+    power = design.by_layer(_tile(design, made)) + _stale_trees(design, parts)
     if design.chip.values["pipelined"]:
         slowest = np.maximum(np.maximum.accumulate(times, axis=1), 1e-300)
         waiting = (slowest - times) / slowest * times.max(axis=1, keepdims=True)
@@ -63,7 +55,7 @@ def _cells(design: Design) -> float:
     return design.size**2 * _SRAM_CELL
 
 
-def _tile(design: Design, sized: Boxes) -> Floats:
+def _tile(design: Design, made: Built) -> Floats:
     """Power in W of one tile without its adder trees, one core a buffer, (n, 2)."""
     kinds, unit = design.kinds, design.parts
     crossbar, gaps = design.crossbar, kinds.side - 1
@@ -74,12 +66,12 @@ def _tile(design: Design, sized: Boxes) -> Floats:
         + (kinds.pe_input_bits + kinds.pe_output_bits) * unit.register_leakage
         + (rows + columns) * unit.local_leakage
     )
-    cores = (
-        buffer(design, kinds.input_bits, kinds.ports * kinds.port_rows).leakage
-        + buffer(design, kinds.output_bits, kinds.tile_sum_bits * kinds.ports).leakage
+    return (
+        kinds.pes * pe
+        + made.inputs.leakage
+        + made.outputs.leakage
+        + made.wires.idle_length * kinds.bus_bits * unit.wire_leakage
     )
-    wires = h_tree(design, tile_levels(design), np.sqrt(sized.pe)).idle_length
-    return kinds.pes * pe + cores + wires * kinds.bus_bits * unit.wire_leakage
 
 
 def _stale_trees(design: Design, parts: Elements) -> Floats:

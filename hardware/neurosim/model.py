@@ -9,15 +9,15 @@ import numpy as np
 from genomes.errors import RequestError
 from hardware.arrays import Floats, LayerArrays, total
 from hardware.breakdown import Breakdown, added
-from hardware.neurosim.area import Boxes, areas, boxes
+from hardware.neurosim.area import Built, areas, built
 from hardware.neurosim.crossbars import check_device
 from hardware.neurosim.design import Design, design
 from hardware.neurosim.elements import Elements, elements
 from hardware.neurosim.leakage import chip_leakage, stale_leakage
 from hardware.neurosim.neurons import Neurons, neurons
-from hardware.neurosim.spikes import Maps, maps
+from hardware.neurosim.spikes import maps
 from hardware.neurosim.tiles import Tiles, tiles
-from hardware.neurosim.transport import Transport, transport
+from hardware.neurosim.transport import Transport, pool_units, transport
 from hardware.units import reading
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     """
     plan = design(layers, chip)
     sent = maps(plan)
-    sized = boxes(plan)
+    made = built(plan, sent)
     parts = elements(plan)
-    tiled = tiles(plan, parts, np.sqrt(sized.pe))
-    moved = transport(plan, sent, np.sqrt(sized.tile))
+    tiled = tiles(plan, parts, made)
+    moved = transport(plan, sent, made)
     spiking = neurons(plan, sent)
-    area = areas(plan, sized, sent)
+    area = areas(plan, made, pool_units(plan))
     energy = _energies(plan, parts, tiled, moved)
     latency = _latencies(plan, parts, tiled, moved)
     state_bits = total(layers.present * 0)
@@ -66,10 +66,10 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
         state_bits = spiking.state_bits
     times = added(latency)
     latency, interval = _operated(plan, latency, times)
-    leakage = _leakage(plan, sized, sent, parts, spiking, times, interval)
+    leakage = _leakage(plan, made, parts, spiking, times, interval)
     floor = plan.plan
     crossbars = floor.tiles * floor.pes * floor.crossbars_per_side**2
-    tile_area = floor.tiles * plan.by_layer(sized.tile)
+    tile_area = floor.tiles * plan.by_layer(made.tile)
     weight_bits = layers.present * layers.weights * layers.weight_bits
     all_tiles = floor.all_tiles[:, 0]
     return Breakdown(
@@ -149,8 +149,7 @@ def _operated(
 
 def _leakage(
     plan: Design,
-    sized: Boxes,
-    sent: Maps,
+    made: Built,
     parts: Elements,
     spiking: Neurons | None,
     times: Floats,
@@ -158,8 +157,8 @@ def _leakage(
 ) -> Floats:
     """Leakage in J of one inference, while each layer runs, (n, L)."""
     if plan.chip.word("leakage") == "neurosim":
-        return stale_leakage(plan, sized, parts, times)
-    power = chip_leakage(plan, sized, sent)
+        return stale_leakage(plan, made, parts, times)
+    power = chip_leakage(plan, made)
     if spiking is not None:
         power = power + spiking.leakage
     whole = np.maximum(total(times), 1e-300)

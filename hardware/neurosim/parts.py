@@ -24,12 +24,10 @@ class Decoder:
     write_energy: Floats
     leakage: Floats
 
-    #: Energy of decoding for a read / for a write (NeuroSim's factor epsilon).
-    READ = 0.05
-
-    def at(self, values: Floats, doublings: Floats) -> Floats:
-        """Look a figure up by the doublings of the rows, 0 to 7; the last one serves beyond."""
-        return values[np.clip(doublings, 0, len(values) - 1).astype(np.intp)]
+    def at(self, doublings: Floats) -> tuple[Floats, Floats, Floats]:
+        """Area, energy and leakage by the doublings of the rows; the last entry serves beyond 7."""
+        place = np.minimum(doublings, len(self.area) - 1.0).astype(np.intp)
+        return self.area[place], self.write_energy[place], self.leakage[place]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ import numpy as np
 
 from hardware.arrays import Floats
 from hardware.inventory import doublings
+from hardware.neurosim.area import Built
+from hardware.neurosim.buffers import GLOBAL_LINE
 from hardware.neurosim.design import Design
 from hardware.neurosim.spikes import Maps
-from hardware.neurosim.tiles import h_tree, register_file
 from hardware.neurosim.trees import tree
-
-#: A core of the global buffer holds 128 lines of 128 bits.
-GLOBAL_LINE, GLOBAL_CORE = 128.0, 16384.0
+from hardware.neurosim.wires import h_tree
 
 #: Spikes that one pooling unit takes, and cycles of a unit's delay that pooling needs.
 POOL_INPUTS, POOL_STAGES = 4.0, 3.0
@@ -44,23 +43,16 @@ class Transport:
     pool_cycles: Floats
 
 
-def global_cores(design: Design, maps: Maps) -> Floats:
-    """Cores of the global buffer, (n, 1)."""
-    return np.ceil(maps.capacity / GLOBAL_CORE)
-
-
 def pool_units(design: Design) -> Floats:
     """Pooling units of the chip, (n, 1)."""
     floor = design.plan
     return np.trunc(np.maximum(floor.flat_tile, floor.kernel_pe) / design.sharing)
 
 
-def transport(design: Design, maps: Maps, tile_sides: Floats) -> Transport:
-    """Cost what happens between tiles; `tile_sides` are the kinds' in m, (n, 2)."""
+def transport(design: Design, maps: Maps, made: Built) -> Transport:
+    """Cost what happens between tiles."""
     unit, bits = design.parts, design.bus_bits
-    cores = register_file(
-        design, global_cores(design, maps), np.full((1, 1), GLOBAL_CORE), np.full((1, 1), GLOBAL_LINE)
-    )
+    cores, tile_sides = made.store, np.sqrt(made.tile)
     ports = np.maximum(1.0, np.minimum(cores.cores, np.ceil(bits / GLOBAL_LINE)))
     tree_energy, tree_cycles = _tree(design)
     wires = _htree_bus if design.chip.word("bus") == "htree" else _xy_bus
