@@ -34,6 +34,7 @@ _LABELS = {
     "input_rate": "Spikes per neuron and step",
     "rate_scale": "Factor on spike rates",
     "timesteps": "Time steps",
+    "mean_timesteps": "Mean time steps",
     "weight_bits": "Bits of a weight",
     "neuron_state_bits": "Bits of a neuron's state",
 }

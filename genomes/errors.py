@@ -77,7 +77,7 @@ def request_error(
         return unknown_name(field_path((prefix,)) or "field", first["loc"][-1], known)
     if first["type"] == "missing":
         return RequestError(field, "nothing", "a value (this field is required)")
-    allowed = _of_a_list(first) or _allowed(first["msg"])
+    allowed = _in_our_words(first) or _allowed(first["msg"])
     return RequestError(field or error.title, first["input"], allowed)
 
 
@@ -112,10 +112,14 @@ def printable(text: str) -> str:
     return line if line.isprintable() else "".join(map(_escaped, line))
 
 
-def _of_a_list(error: ErrorDetails) -> str:
-    """What is allowed of a list, where pydantic would speak of tuples; "" of anything else."""
+def _in_our_words(error: ErrorDetails) -> str:
+    """What is allowed, where pydantic speaks of tuples and objects; "" where it says it well."""
     if error["type"] in ("tuple_type", "list_type"):
         return "a list in brackets"
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "an object of fields in braces"
+    if error["type"] == "string_too_short":
+        return "at least one character"
     if error["type"] == "too_short":
         least = error["ctx"]["min_length"]
         return "at least one value" if least == 1 else f"at least {least} values"

@@ -4,7 +4,7 @@ Two counts of work, both over one inference with all its time steps:
 
 - A *synaptic operation* is one weight applied to one input value at one output position: in a time
   step, weights x output positions of a layer; a layer whose input is the same in every step
-  (``static_input``) computes them once.
+  (``static_input``) computes them once. Steps are the mean ones where inferences stop early.
 - *Dense* counts them all, as if every input were active. *Performed* counts, where the input is
   spikes (``input_bits`` of 1), only those whose input is a spike: the dense count times the layer's
   ``input_rate``. Where an input has more bits nothing is skipped, and both counts are the same.
@@ -79,7 +79,7 @@ def figures_of_merit(workload: Workload, cost: Cost) -> Merit:
         cost: Its cost on some chip.
     """
     layers = workload.layers
-    dense = [_synaptic_operations(layer, workload.timesteps) for layer in layers]
+    dense = [float(_synaptic_operations(layer, workload.steps)) for layer in layers]
     performed = [
         count * (1.0 if layer.input_bits > 1 else layer.input_rate)
         for count, layer in zip(dense, layers, strict=True)
@@ -93,8 +93,8 @@ def figures_of_merit(workload: Workload, cost: Cost) -> Merit:
         power_mw=_ratio(energy, time),
         inferences_per_second=_ratio(1e3, time),
         pipelined_inferences_per_second=_ratio(1e3, cost.interval_ms),
-        dense_synaptic_operations=float(sum(dense)),
-        performed_synaptic_operations=float(sum(performed)),
+        dense_synaptic_operations=sum(dense),
+        performed_synaptic_operations=sum(performed),
         dense_operations=dense_operations,
         performed_operations=performed_operations,
         # 1e12 operations a joule are 1e6 operations a uJ; 1e12 a second are 1e9 a ms.
@@ -107,11 +107,11 @@ def figures_of_merit(workload: Workload, cost: Cost) -> Merit:
     )
 
 
-def _synaptic_operations(layer: Layer, timesteps: int) -> int:
-    return layer.operations * (1 if layer.static_input else timesteps)
+def _synaptic_operations(layer: Layer, steps: float) -> float:
+    return layer.operations * (1.0 if layer.static_input else steps)
 
 
-def _operations(counts: list[float] | list[int], layers: tuple[Layer, ...]) -> float:
+def _operations(counts: list[float], layers: tuple[Layer, ...]) -> float:
     kinds = (_MULTIPLY_ACCUMULATE if layer.input_bits > 1 else _ACCUMULATE for layer in layers)
     return float(sum(count * kind for count, kind in zip(counts, kinds, strict=True)))
 

@@ -114,6 +114,11 @@ def _scale_rates(document: Document, value: Any) -> None:
 
 def _set_timesteps(document: Document, value: Any) -> None:
     document["timesteps"] = value
+    document.pop("mean_timesteps", None)  # of early exits among other steps
+
+
+def _set_mean_timesteps(document: Document, value: Any) -> None:
+    document["mean_timesteps"] = value
 
 
 def _set_weight_bits(document: Document, value: Any) -> None:
@@ -130,13 +135,15 @@ def _set_state_bits(document: Document, value: Any) -> None:
 #: What can be varied of a workload. ``input_rate`` sets the spike rate of every layer: its inputs
 #: where these are spikes (an analog input or a sum of spikes has several bits and keeps its own),
 #: its outputs where it has any. ``rate_scale`` multiplies them, at most to 1, and so keeps the
-#: layers' proportions. ``timesteps``, ``weight_bits`` and ``neuron_state_bits`` (of layers that
-#: have state) set what they say, in all layers.
+#: layers' proportions. ``timesteps`` sets the steps that every inference takes, ``mean_timesteps``
+#: the mean where some stop early. ``weight_bits`` and ``neuron_state_bits`` (of layers that have
+#: state) set what they say, in all layers.
 FACTS: Mapping[str, Callable[[Document, Any], None]] = MappingProxyType(
     {
         "input_rate": _set_rate,
         "rate_scale": _scale_rates,
         "timesteps": _set_timesteps,
+        "mean_timesteps": _set_mean_timesteps,
         "weight_bits": _set_weight_bits,
         "neuron_state_bits": _set_state_bits,
     }

@@ -127,6 +127,8 @@ def _sweep_costs(cost: "Cost | None", base: "Cost") -> list[float | None]:
 
 def print_sensitivity(title: str, found: Sequence["Sensitivity"]) -> None:
     """A row a parameter that has an effect, the largest first."""
+    from hardware.variants import TOGETHER
+
     felt = [each for each in found if each.effect > 0]
     rows = [
         (each.name, _shown(each.value), each.unit or "-", *_side(each.low), *_side(each.high))
@@ -139,8 +141,9 @@ def print_sensitivity(title: str, found: Sequence["Sensitivity"]) -> None:
     idle = [each.name for each in found if not each.effect and not each.refused]
     if idle:
         print_lines("", f"without effect: {', '.join(idle)}")
+    together = {part for each in found for part in TOGETHER.get(each.name, ())}
     for each in found:
-        if each.refused:
+        if each.refused and each.name not in together:
             say("note", f"{each.name} cannot step both ways alone: {each.refused}")
 
 

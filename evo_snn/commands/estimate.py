@@ -30,8 +30,8 @@ Sweeps = Annotated[
     list[str] | None,
     typer.Option(
         "--sweep",
-        help="Values of a chip's parameter, or of input_rate, rate_scale, timesteps, weight_bits,"
-        " neuron_state_bits; twice for a grid.",
+        help="Values of a chip's parameter or crossbar_size, or of input_rate, rate_scale,"
+        " timesteps, mean_timesteps, weight_bits, neuron_state_bits; twice for a grid.",
         metavar="KEY=A,B,…",
     ),
 ]
@@ -110,6 +110,16 @@ def _estimate(
     costs = hardware.estimate(workloads, resolved)
     merits = [hardware.figures_of_merit(*pair) for pair in zip(workloads, costs, strict=True)]
     titles = _titles(name, resolved.name, len(costs))
+    if figure is not None:
+        from analysis import breakdowns
+
+        if len(costs) == 1:
+            (detail,) = hardware.details(workloads, resolved)
+            drawn = breakdowns.figure_of_cost(costs[0], detail, titles[0])
+        else:
+            named = {f"workload {index}": cost for index, cost in enumerate(costs)}
+            drawn = breakdowns.figure_of_costs(named, f"{name} on {resolved.name}")
+        save_figure(drawn, figure)
     if json:
         details = hardware.details(workloads, resolved)
         print_json(
@@ -123,16 +133,6 @@ def _estimate(
             print_cost(title, cost, merit)
         if not hardware.is_lossless(resolved):
             say("note", "the chip's ADCs cannot tell all sums apart: accuracy on it is another one")
-    if figure is not None:
-        from analysis import breakdowns
-
-        if len(costs) == 1:
-            (detail,) = hardware.details(workloads, resolved)
-            drawn = breakdowns.figure_of_cost(costs[0], detail, titles[0])
-        else:
-            named = {f"workload {index}": cost for index, cost in enumerate(costs)}
-            drawn = breakdowns.figure_of_costs(named, f"{name} on {resolved.name}")
-        save_figure(drawn, figure)
 
 
 def _titles(name: str, chip: str, count: int) -> list[str]:
@@ -167,6 +167,10 @@ def _sweep(
     resolved = hardware.load_chip(chip, overrides)
     found = [hardware.sweep(workload, chip, grid, overrides) for workload in workloads]
     titles = _titles(name, resolved.name, len(workloads))
+    if figure is not None:
+        from analysis import sweeps
+
+        save_figure(sweeps.figure_of_sweep(found[0], titles[0]), figure)
     if json:
         print_json(
             [_point_entry(index, point) for index, points in enumerate(found) for point in points]
@@ -174,10 +178,6 @@ def _sweep(
     else:
         for title, workload, points in zip(titles, workloads, found, strict=True):
             print_sweep(title, points, hardware.estimate(workload, resolved))
-    if figure is not None:
-        from analysis import sweeps
-
-        save_figure(sweeps.figure_of_sweep(found[0], titles[0]), figure)
 
 
 def _point_entry(index: int, point: "Point") -> dict[str, Any]:
@@ -204,6 +204,10 @@ def _sensitivity(
     resolved = hardware.load_chip(chip, overrides)
     found = [hardware.sensitivity(workload, chip, overrides) for workload in workloads]
     titles = _titles(name, resolved.name, len(workloads))
+    if figure is not None:
+        from analysis import sweeps
+
+        save_figure(sweeps.figure_of_sensitivity(found[0], titles[0]), figure)
     if json:
         print_json(
             [
@@ -215,10 +219,6 @@ def _sensitivity(
         for index, (title, rows) in enumerate(zip(titles, found, strict=True)):
             print_lines(*(("",) if index else ()))
             print_sensitivity(title, rows)
-    if figure is not None:
-        from analysis import sweeps
-
-        save_figure(sweeps.figure_of_sensitivity(found[0], titles[0]), figure)
 
 
 def _sensitivity_entry(found: "Sensitivity") -> dict[str, Any]:

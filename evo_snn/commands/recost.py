@@ -44,15 +44,15 @@ def recost(
 
     with busy("costing"):
         found = cost_anew(run, chip or (), overrides, ignore_bounds=ignore_bounds)
+    if figure is not None:
+        from analysis import recosting
+
+        save_figure(recosting.figure_of_recosting(found), figure)
     _say_what_holds(found)
     if json:
         print_json(document(found))
     else:
         _print(found, shown(folder))
-    if figure is not None:
-        from analysis import recosting
-
-        save_figure(recosting.figure_of_recosting(found), figure)
 
 
 def document(found: "Recosting") -> dict[str, Any]:
