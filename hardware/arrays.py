@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from math import prod
 from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from genomes.workload import ConvLayer, Layer, Workload
+from genomes.workload import Layer, Workload
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -100,39 +101,90 @@ class LayerArrays:
         return replace(self, input_rate=zero, output_rate=zero)
 
 
-#: The array fields that a layer fills, in the order of `_row`.
-_FIELDS = tuple(
-    field.name for field in fields(LayerArrays) if field.name not in {"timesteps", "steps"}
-)
-_PADDING = tuple(
-    float(name not in {"present", "digital", "static", "average_pool", "input_rate",
-                       "output_rate", "state_bits", "residual_inputs"})
-    for name in _FIELDS
+#: The array fields by where they come from: a layer's own numbers, and its shape.
+_OWN = (
+    "in_channels", "out_channels", "groups", "weight_bits", "input_bits", "input_rate",
+    "output_rate", "state_bits", "residual_inputs", "digital", "static", "average_pool",
 )  # fmt: skip
+_SHAPE = (
+    "kernel", "kernel_height", "input_positions", "height", "positions", "unpadded_positions",
+    "stored_positions", "window",
+)  # fmt: skip
+_ZERO = ("input_rate", "output_rate", "state_bits", "residual_inputs", "digital", "static",
+         "average_pool")  # fmt: skip
 
 # one look into a layer's fields: a search costs populations, and attributes are slow one by one
 _COMMON = itemgetter(
-    "domain", "static_input", "pool_kind", "weight_bits", "input_bits", "input_rate",
-    "output_rate", "neuron_state_bits", "residual_inputs",
+    "weight_bits", "input_bits", "input_rate", "output_rate", "neuron_state_bits",
+    "residual_inputs", "domain", "static_input", "pool_kind",
 )  # fmt: skip
-_CONVOLUTION = itemgetter(
-    "in_channels", "out_channels", "groups", "kernel", "stride", "in_size", "out_size", "pool"
-)
+_CHANNELS = itemgetter("in_channels", "out_channels", "groups")
+_SIZES = itemgetter("kernel", "stride", "in_size", "out_size", "pool")
+
+_Sizes = tuple[tuple[int, ...], ...]
 
 
 def pack(workloads: Sequence[Workload]) -> LayerArrays:
     """Pack n workloads into arrays over (candidate, layer)."""
     counts = np.array([len(workload.layers) for workload in workloads], dtype=np.intp)
-    flat = [number for one in workloads for layer in one.layers for number in _row(layer)]
     longest = int(counts.max(initial=1))
-    present = np.arange(longest) < counts[:, None]
-    table = np.empty((len(_FIELDS), len(workloads), longest))
-    table[:] = np.array(_PADDING)[:, None, None]
-    table[:, present] = np.fromiter(flat, np.float64, len(flat)).reshape(-1, len(_FIELDS)).T
-    columns = dict(zip(_FIELDS, table, strict=True))
-    timesteps = np.array([[float(one.timesteps)] for one in workloads]).reshape(-1, 1)
-    steps = np.array([[float(one.steps)] for one in workloads]).reshape(-1, 1)
-    return LayerArrays(timesteps=timesteps, steps=steps, **columns)
+    here = np.arange(longest) < counts[:, None]
+    shapes: dict[_Sizes, int] = {(): 0}  # layers have few different shapes
+    rows = [_row(layer, shapes) for workload in workloads for layer in workload.layers]
+    width = len(_OWN) + 1
+    flat = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * width)
+    own = np.ones((width, len(workloads), longest))
+    for name in _ZERO:
+        own[_OWN.index(name)] = 0.0
+    own[-1] = 0.0
+    own[:, here] = flat.reshape(-1, width).T
+    table = np.array([_shape(sizes) for sizes in shapes], dtype=np.float64).T
+    by_shape = table[:, own[-1].astype(np.intp)]
+    return LayerArrays(
+        timesteps=_column([one.timesteps for one in workloads]),
+        steps=_column([one.steps for one in workloads]),
+        present=here.astype(np.float64),
+        **dict(zip(_OWN, own[:-1], strict=True)),
+        **dict(zip(_SHAPE, by_shape, strict=True)),
+    )
+
+
+def _column(values: Sequence[float]) -> Floats:
+    return np.array(values, dtype=np.float64).reshape(-1, 1)
+
+
+def _row(layer: Layer, shapes: dict[_Sizes, int]) -> tuple[float, ...]:
+    """A layer's own numbers in the order of `_OWN`, and the place of its shape in `shapes`."""
+    values = layer.__dict__
+    *numbers, domain, static, pool_kind = _COMMON(values)
+    if "kernel" in values:
+        channels = _CHANNELS(values)
+        sizes = _SIZES(values)
+    else:
+        channels, sizes = (*layer.channels, 1), ()
+    place = shapes.setdefault(sizes, len(shapes))
+    digital, average = domain == "digital", pool_kind == "average"
+    return (*channels, *numbers, digital, static, average, place)
+
+
+def _shape(sizes: _Sizes) -> tuple[float, ...]:
+    """What `_SHAPE` names, of a convolution's sizes; of a linear layer's, which has none."""
+    if not sizes:
+        return (1,) * len(_SHAPE)
+    kernel, stride, in_size, out_size, pool = sizes
+    steps = (
+        (size - side + 1) / step for size, side, step in zip(in_size, kernel, stride, strict=True)
+    )
+    return (
+        prod(kernel),
+        kernel[0],
+        prod(in_size),
+        in_size[0],
+        prod(out_size),
+        max(1, int(prod(max(one, 0.0) for one in steps))),
+        prod(out // window for out, window in zip(out_size, pool, strict=True)),
+        prod(pool),
+    )
 
 
 def total(values: Floats) -> Floats:
@@ -141,48 +193,4 @@ def total(values: Floats) -> Floats:
     The order makes a candidate's sum the same to the last bit whatever the padding is; numpy's own
     sum pairs terms in a way that depends on their number.
     """
-    return np.cumsum(values, axis=1)[:, -1]
-
-
-def _row(layer: Layer) -> tuple[float, ...]:
-    values = layer.__dict__
-    domain, static, pool_kind, weight_bits, input_bits, rate, out_rate, state, residual = _COMMON(
-        values
-    )
-    sizes: tuple[float, ...]
-    if isinstance(layer, ConvLayer):
-        inputs, outputs, groups, kernel, stride, in_size, out_size, pool = _CONVOLUTION(values)
-        stored, unpadded = 1, 1.0
-        for size, side, step, out, window in zip(
-            in_size, kernel, stride, out_size, pool, strict=True
-        ):
-            stored *= out // window
-            unpadded *= max(0, size - side + 1) / step
-        sizes = (
-            inputs,
-            outputs,
-            groups,
-            prod(kernel),
-            prod(in_size),
-            in_size[0],
-            kernel[0],
-            prod(out_size),
-            max(1, int(unpadded)),
-            stored,
-            prod(pool),
-        )
-    else:
-        sizes = (*layer.channels, 1, 1, 1, 1, 1, 1, 1, 1, 1)
-    return (
-        1.0,
-        domain == "digital",
-        static,
-        pool_kind == "average",
-        *sizes,
-        weight_bits,
-        input_bits,
-        rate,
-        out_rate,
-        state,
-        residual,
-    )
+    return values.cumsum(axis=1)[:, -1]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,8 @@ from hardware.parameter import Parameter, Scalar, Value
 
 #: The chip that is used where none is named.
 DEFAULT_CHIP = "rram_32nm"
+
+Made = TypeVar("Made")
 
 #: Name of the format of `Chip.to_document`.
 SCHEMA = "evo-snn chip 1"
@@ -83,6 +85,25 @@ class Chip:
     def word(self, key: str) -> str:
         """Return a parameter that is a word."""
         return str(self.values[key])
+
+    def once(self, build: Callable[[Chip], Made]) -> Made:
+        """What `build` makes of the chip, made at the first asking and kept with it.
+
+        For tables that a model derives from the parameters alone: a search asks for them with
+        every population.
+        """
+        if build not in self._made:
+            self._made[build] = build(self)
+        made: Made = self._made[build]
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Any, Any]:
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is derived: a chip travels to workers with every candidate."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def to_document(self) -> dict[str, Any]:
         """Return the whole chip as a JSON-able dict; `from_document` is the inverse.

@@ -93,23 +93,23 @@ def built(design: Design, maps: Maps) -> Built:
         wire_area=wire_area,
         inputs=inputs,
         outputs=outputs,
-        store=register_file(
-            design, np.ceil(maps.capacity / GLOBAL_CORE), GLOBAL_CORE, GLOBAL_LINE
-        ),
+        store=register_file(design, np.ceil(maps.capacity / GLOBAL_CORE), GLOBAL_CORE, GLOBAL_LINE),
     )
 
 
 def _packed(length: Floats, bits: Floats, along: float, across: float) -> Floats:
     """Area of registers laid along a side of a PE, in as many lines as they need."""
-    a_line = np.clip(np.trunc(length / along), 1.0, np.maximum(bits, 1.0))
-    return length * across * np.ceil(bits / a_line)
+    a_line = np.minimum(np.maximum(np.trunc(length / along), 1.0), np.maximum(bits, 1.0))
+    area: Floats = length * across * np.ceil(bits / a_line)
+    return area
 
 
 def areas(design: Design, made: Built, units: Floats) -> dict[str, Floats]:
     """Area in m2 by component, (n,); "layout" is what boxes have beyond the parts in them.
 
     Args:
-        design, made: Of n networks.
+        design: n networks.
+        made: What is built for them.
         units: Pooling units, (n, 1).
     """
     kinds, crossbar, unit = design.kinds, design.crossbar, design.parts
@@ -146,4 +146,5 @@ def _bus_area(design: Design, made: Built) -> Floats:
         levels = doublings(np.maximum(floor.grid_rows, floor.grid_columns))
         return h_tree_area(design, levels, side, design.bus_bits, CHIP_FOLD)[:, 0]
     pitch = unit.repeater_width * floor.grid_rows + unit.repeater_height * floor.grid_columns
-    return (design.bus_bits / CHIP_FOLD * side * pitch)[:, 0]
+    area: Floats = design.bus_bits / CHIP_FOLD * side * pitch
+    return area[:, 0]

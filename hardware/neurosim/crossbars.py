@@ -130,7 +130,8 @@ def check_device(chip: Chip) -> None:
         raise RequestError("cell_bits", int(chip.number("cell_bits")), "1 for SRAM")
     if chip.word("other_resistances") == "refused" and _device(chip) is None:
         known = "; ".join(f"{kind} {on:g} and {off:g} ohm" for kind, on, off in DEVICES)
-        given = f"{chip.word('memory')} {chip.number('r_on_ohm'):g} and {chip.number('r_off_ohm'):g} ohm"
+        on, off = chip.number("r_on_ohm"), chip.number("r_off_ohm")
+        given = f"{chip.word('memory')} {on:g} and {off:g} ohm"
         remedy = "other_resistances = 'scaled' scales the cells' current."
         raise RequestError("r_on_ohm, r_off_ohm", given, known, remedy)
 
@@ -205,7 +206,8 @@ def _costs(chip: Mapping[str, Value], read: Reading, cell_bits: int) -> Floats:
 def _entry(array: str, chip: Mapping[str, Value], read: Reading, cell_bits: int) -> Floats:
     """One setting of the grid over weight bits and the last axis, (8, ...)."""
     values = _grid()[array]
-    node, rows = _place("nodes", chip["technology_nm"]), _place("crossbar_rows", chip["crossbar_rows"])
+    node = _place("nodes", chip["technology_nm"])
+    rows = _place("crossbar_rows", chip["crossbar_rows"])
     cell, levels = _place("cell_bits", cell_bits), _place("adc_levels", read.levels)
     sar, mux = int(chip["adc_kind"] == "sar"), _place("columns_per_adc", chip["columns_per_adc"])
     entry: Floats = values[node, rows, :, cell, sar, levels, mux].astype(np.float64)
@@ -249,7 +251,7 @@ def _conversions(chip: Mapping[str, Value], read: Reading) -> Floats:
     inside = (knots > 0) & (knots <= rows)
     active = np.arange(1.0, rows + 1)
     current = np.clip(active * _relative_conductance(chip, device), 1.0, None)
-    scale = (lambda n: n) if chip["adc_kind"] == "sar" else np.log2
+    scale = np.positive if chip["adc_kind"] == "sar" else np.log2
     energy = _joined(scale(current), scale(knots[inside]), entry[inside])
     silent = float(entry[0])
     if chip["adc_figures"] == "table":  # the cells' current stays, as SAR ADCs show it
@@ -265,9 +267,9 @@ def _conversions(chip: Mapping[str, Value], read: Reading) -> Floats:
 
 def _joined(x: Floats, knots: Floats, values: Floats) -> Floats:
     """Linear interpolation; beyond the last knot the last piece goes on."""
-    last = (values[-1] - values[-2]) / (knots[-1] - knots[-2])
-    inside: Floats = np.interp(x, knots, values)
-    return inside + np.maximum(x - knots[-1], 0.0) * last
+    last = float((values[-1] - values[-2]) / (knots[-1] - knots[-2]))
+    beyond: Floats = np.maximum(x - knots[-1], 0.0)
+    return np.interp(x, knots, values) + beyond * last
 
 
 def _expected(energy: Floats, reads: Floats) -> Floats:

@@ -13,7 +13,7 @@ from hardware.neurosim.crossbars import Crossbars, crossbars
 from hardware.neurosim.floorplan import FloorPlan, plan
 from hardware.neurosim.matrices import Matrices, matrices
 from hardware.neurosim.parts import Parts, parts
-from hardware.units import reading
+from hardware.units import Reading, reading
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
@@ -116,9 +116,7 @@ class Design:
 
 def design(layers: LayerArrays, chip: Chip) -> Design:
     """Lay n networks out on a chip and size what they share."""
-    read = reading(chip)
-    crossbar = crossbars(chip, read)
-    unit = parts(chip, crossbar.clock)
+    read, crossbar, unit = chip.once(_circuits)
     grid = matrices(layers, chip, read)
     floor = plan(layers, grid, chip)
     size, sharing = chip.number("crossbar_rows"), chip.number("columns_per_adc")
@@ -158,6 +156,13 @@ def design(layers: LayerArrays, chip: Chip) -> Design:
         in_toggle=2 * rate * (1 - rate) if spikes else np.full_like(rate, unit.input_toggle),
         mapped=chip.word("adder_columns") == "mapped",
     )
+
+
+def _circuits(chip: Chip) -> tuple[Reading, Crossbars, Parts]:
+    """What depends on the chip alone."""
+    read = reading(chip)
+    crossbar = crossbars(chip, read)
+    return read, crossbar, parts(chip, crossbar.clock)
 
 
 def _kinds(

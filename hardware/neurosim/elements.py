@@ -68,17 +68,20 @@ class _Shapes:
     def summed(self, by_row: Floats, by_column: Floats) -> Floats:
         """Sum over all PEs of a product of a factor by row and one by column, (n, L)."""
         counts = self.counts
-        by_first = counts[0, 0] * by_column[0] + counts[0, 1] * by_column[1]
-        by_last = counts[1, 0] * by_column[0] + counts[1, 1] * by_column[1]
-        return by_row[0] * by_first + by_row[1] * by_last
+        by_first: Floats = counts[0, 0] * by_column[0] + counts[0, 1] * by_column[1]
+        by_last: Floats = counts[1, 0] * by_column[0] + counts[1, 1] * by_column[1]
+        summed: Floats = by_row[0] * by_first + by_row[1] * by_last
+        return summed
 
     def first_row(self, values: Floats) -> Floats:
         """Values (2, n, L) of the first PE along the rows, which is the largest."""
-        return np.where(self.many_rows, values[0], values[1])
+        first: Floats = np.where(self.many_rows, values[0], values[1])
+        return first
 
     def first_column(self, values: Floats) -> Floats:
         """Values (2, n, L) of the first PE along the columns."""
-        return np.where(self.many_columns, values[0], values[1])
+        first: Floats = np.where(self.many_columns, values[0], values[1])
+        return first
 
 
 def elements(design: Design) -> Elements:
@@ -130,7 +133,9 @@ def elements(design: Design) -> Elements:
         conversion=conversion * kernel,
         accumulation=(shift_add + tree_energy) * kernel,
         other=other * kernel,
-        buffer=(shapes.summed(loads, ones) * input_width + shapes.summed(ones, stores) * output_width)
+        buffer=(
+            shapes.summed(loads * input_width, ones) + shapes.summed(ones, stores * output_width)
+        )
         * (unit.register_energy * kernel),
         wire=wire * (unit.local_energy * kernel),
         adc_cycles=design.sharing * grid.vectors * reads / (arrays * speed),
@@ -146,9 +151,7 @@ def _branches(design: Design) -> tuple[Bools, Bools]:
     """Layers on flat tiles whose copies fill whole PEs, and those with other copies."""
     floor = design.plan
     copied = floor.on_flat & (floor.copies > 1)
-    inner = copied & (floor.row_copies >= floor.side_pes) & (
-        floor.column_copies >= floor.side_pes
-    )
+    inner = copied & (floor.row_copies >= floor.side_pes) & (floor.column_copies >= floor.side_pes)
     return inner, copied & ~inner
 
 
@@ -245,10 +248,11 @@ def _shift_add_energy(design: Design) -> Floats:
     """
     grid, unit = design.matrices, design.parts
     bits = design.adc_bits
-    one = unit.adders.energy(bits) + (bits + grid.shifted) * (unit.register_energy / 2)
+    one = unit.adders.energy(np.asarray(bits)) + (bits + grid.shifted) * (unit.register_energy / 2)
     wide = unit.adders.energy(grid.sum_bits) + grid.sum_bits * (unit.register_energy / 2)
     pairs = grid.slices > grid.shifted
     added = (grid.shifted - 1) * (1 + pairs) * one + (
         pairs + (grid.passes > 1) + (design.crossbar.reads[-1] > 1)
     ) * wide
-    return added / grid.slices * (grid.used_columns / grid.columns)
+    energy: Floats = added / grid.slices * (grid.used_columns / grid.columns)
+    return energy

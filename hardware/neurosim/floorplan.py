@@ -188,7 +188,8 @@ def _best_size(
         start: First size, (n, 1).
         smallest: Where halving ends.
         tried_last: Whether the smallest size is tried as well.
-        rows, columns: Of the matrices, (n, L).
+        rows: Of the matrices, (n, L).
+        columns: Of the matrices, (n, L).
         cells: Of the matrices, 0 for layers that are not chosen, (n, L).
         chosen: The layers that lie on such tiles, (n, L).
     """
@@ -272,9 +273,11 @@ def _first(values: Floats, present: Bools) -> Floats:
 
 def _largest(values: Floats, chosen: Bools) -> Floats:
     """Largest value over the chosen layers, 0 if there are none, (n, 1)."""
-    return np.where(chosen, values, 0.0).max(axis=1, keepdims=True)
+    largest: Floats = np.where(chosen, values, 0.0).max(axis=1, keepdims=True)
+    return largest
 
 
 def _power_of_two(values: Floats) -> Floats:
     """Next power of two, exactly."""
-    return np.exp2(np.frexp(np.maximum(values, 1.0) - 0.5)[1])
+    power: Floats = np.exp2(np.frexp(np.maximum(values, 1.0) - 0.5)[1])
+    return power

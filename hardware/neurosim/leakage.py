@@ -19,7 +19,8 @@ def chip_leakage(design: Design, made: Built) -> Floats:
     kinds, adders = design.kinds, design.parts.adders
     trees = kinds.pes * kinds.pe_trees * made.pe_trees.leakage(adders)
     trees = trees + kinds.trees * made.tile_trees.leakage(adders)
-    spare = sum((one.cores - 1) * one.leakage for one in (made.inputs, made.outputs))
+    spare = (made.inputs.cores - 1) * made.inputs.leakage
+    spare = spare + (made.outputs.cores - 1) * made.outputs.leakage
     cells = kinds.pes * kinds.side**2 * _cells(design)
     tile = _tile(design, made) + trees + spare + cells
     return total(kinds.tiles * tile) + (made.store.cores * made.store.leakage)[:, 0]
@@ -33,7 +34,9 @@ def stale_leakage(design: Design, made: Built, parts: Elements, times: Floats) -
     layer's own tiles leak while they wait for the slowest layer so far.
 
     Args:
-        design, made, parts: Of n networks.
+        design: n networks.
+        made: What is built for them.
+        parts: Their processing elements.
         times: Latency of each layer in s, (n, L).
     """
     floor = design.plan
@@ -45,7 +48,8 @@ def stale_leakage(design: Design, made: Built, parts: Elements, times: Floats) -
     else:
         idle = (floor.all_tiles - floor.tiles) * power * times
     crossbars = floor.tiles * floor.pes * floor.crossbars_per_side**2
-    return (idle + crossbars * _cells(design) * times) * design.present
+    energy: Floats = (idle + crossbars * _cells(design) * times) * design.present
+    return energy
 
 
 def _cells(design: Design) -> float:

@@ -94,9 +94,7 @@ def _merged(parts: dict[str, Floats], more: dict[str, Floats]) -> dict[str, Floa
     return parts | more | shared
 
 
-def _energies(
-    plan: Design, parts: Elements, tiled: Tiles, moved: Transport
-) -> dict[str, Floats]:
+def _energies(plan: Design, parts: Elements, tiled: Tiles, moved: Transport) -> dict[str, Floats]:
     """Dynamic energy of one inference in J by component, (n, L)."""
     present = plan.layers.present
     times, steps = plan.matrices.times * present, plan.layers.steps * present
@@ -111,9 +109,7 @@ def _energies(
     }
 
 
-def _latencies(
-    plan: Design, parts: Elements, tiled: Tiles, moved: Transport
-) -> dict[str, Floats]:
+def _latencies(plan: Design, parts: Elements, tiled: Tiles, moved: Transport) -> dict[str, Floats]:
     """Time of one inference in s by component, (n, L); nothing overlaps."""
     present = plan.layers.present
     clock = plan.parts.clock

@@ -37,18 +37,18 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
     if design.chip.word("activation") != "neurons":
         return None
     layers, chip, logic = design.layers, design.chip, _logic(design)
-    steps = layers.present * layers.steps
+    steps, sum_bits = layers.present * layers.steps, _sum_bits(design)
     has_state = (layers.timesteps > 1) * layers.present
     state = layers.neurons * layers.state_bits * has_state
     by_layer = chip.word("schedule") == "layers"
     state_bits = state.max(axis=1) if by_layer else total(state)
     constants = layers.present * 2 * layers.out_channels * layers.state_bits
-    held = layers.present * layers.static * has_state * layers.neurons * _sum_bits(design)
+    held = layers.present * layers.static * has_state * layers.neurons * sum_bits
     macs = layers.digital * chip.number("digital_units")
     weights = layers.digital * layers.weights * layers.weight_bits
     unit_bits = (layers.present * layers.state_bits).max(axis=1)
     units = np.ceil(design.chip_trees[:, 0])
-    wide = np.where(layers.digital > 0, _sum_bits(design), 0.0)
+    wide = layers.digital * sum_bits
     updates = steps * layers.neurons * (layers.state_bits > 0)
     leak = chip.number("leak_adders")
     access = has_state * (logic.sram_read + logic.sram_write) + 2 * logic.sram_read
@@ -69,9 +69,9 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
             * (chip.number("neuron_energy_fj") * FJ + leak * logic.adder_energy),
             "membrane": updates * layers.state_bits * access,
             "buffer": held * (logic.sram_write + layers.steps * logic.sram_read),
-            "digital": _digital_energy(design, logic),
+            "digital": _digital_energy(design, logic, sum_bits),
             "accumulation": _offset_energy(design),
-            "other": _pooling_energy(design, maps, logic),
+            "other": _pooling_energy(design, maps, logic, sum_bits),
         },
         time={
             "neuron": steps * np.ceil(layers.neurons / units[:, None]) * clock,
@@ -115,9 +115,9 @@ def _passes(design: Design) -> Floats:
     return design.layers.input_bits * design.matrices.times
 
 
-def _digital_energy(design: Design, logic: Logic) -> Floats:
+def _digital_energy(design: Design, logic: Logic, bits: Floats) -> Floats:
     """Bit by bit: a weight read for every product, an addition for every input bit that is 1."""
-    layers, bits = design.layers, _sum_bits(design)
+    layers = design.layers
     products = layers.digital * layers.weights * layers.positions * _passes(design)
     read = layers.weight_bits * logic.sram_read
     return products * (read + layers.input_rate * logic.accumulate(bits, bits))
@@ -139,9 +139,9 @@ def _offset_energy(design: Design) -> Floats:
     return counted * design.parts.adders.first_energy
 
 
-def _pooling_energy(design: Design, maps: Maps, logic: Logic) -> Floats:
+def _pooling_energy(design: Design, maps: Maps, logic: Logic, bits: Floats) -> Floats:
     """Average pooling adds sums before the neuron; residual maps are added to the output's."""
-    layers, bits = design.layers, _sum_bits(design)
+    layers = design.layers
     sums = layers.average_pool * (layers.window > 1) * layers.out_channels * layers.positions
     combined = layers.steps * layers.residual_inputs * maps.stored * maps.map_bits
     return layers.present * (

@@ -51,9 +51,7 @@ def maps(design: Design) -> Maps:
         pool = np.where(layers.window > 1, 4.0, 1.0)
         outputs = np.floor(grid.columns / grid.slices) * layers.input_bits * grid.positions / pool
         outputs = outputs * grid.present
-    inputs = np.where(
-        layers.digital > 0, in_values * layers.input_bits, fetched * grid.present
-    )
+    inputs = np.where(layers.digital > 0, in_values * layers.input_bits, fetched * grid.present)
     spikes = design.chip.word("toggling") == "spikes"
     out_toggle = 2 * rate * (1 - rate) if spikes else np.full_like(rate, design.parts.output_toggle)
     binary = layers.input_bits == 1  # wider inputs stay a raster
@@ -94,7 +92,8 @@ def stored_rate(design: Design) -> Floats:
     """Spikes per stored value and step: an OR of independent spikes where these are pooled."""
     layers = design.layers
     pooled = 1 - (1 - layers.output_rate) ** layers.window
-    return np.where(layers.average_pool > 0, layers.output_rate, pooled)
+    rate: Floats = np.where(layers.average_pool > 0, layers.output_rate, pooled)
+    return rate
 
 
 def _capacity(design: Design, in_values: Floats, residual_bits: Floats) -> Floats:
@@ -106,13 +105,11 @@ def _capacity(design: Design, in_values: Floats, residual_bits: Floats) -> Float
     bits = layers.present * in_values
     if chip.word("output_size") != "real":
         if chip.values["pipelined"]:
-            return design.input_bits * total(bits)[:, None] / 2
-        return design.input_bits * bits.max(axis=1, keepdims=True)
-    bits = layers.present * (
-        in_values * layers.input_bits + layers.residual_inputs * residual_bits
-    )
+            bits = total(bits)[:, None] / 2
+        return design.input_bits * np.asarray(bits.max(axis=1, keepdims=True))
+    bits = layers.present * (in_values * layers.input_bits + layers.residual_inputs * residual_bits)
     if chip.word("schedule") == "layers":
         bits = bits * np.where(layers.static > 0, 1.0, layers.timesteps)
     if chip.values["pipelined"]:
-        return total(bits)[:, None]
-    return bits.max(axis=1, keepdims=True)
+        bits = total(bits)[:, None]
+    return np.asarray(bits.max(axis=1, keepdims=True))

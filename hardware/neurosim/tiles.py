@@ -51,10 +51,7 @@ def tiles(design: Design, parts: Elements, made: Built) -> Tiles:
     moved = inputs * across * design.in_toggle + outputs * unit.output_toggle
     return Tiles(
         tree_energy=tree_energy,
-        buffer_energy=inputs
-        * across
-        * design.by_layer(taken.read_energy + taken.write_energy)
-        / 2
+        buffer_energy=inputs * across * design.by_layer(taken.read_energy + taken.write_energy) / 2
         + outputs * design.by_layer(given.read_energy + given.write_energy) / 2,
         wire_energy=moved * design.by_layer(wires.energy_length) * unit.wire_energy,
         tree_cycles=tree_cycles,
@@ -78,21 +75,19 @@ def _trees(
     flat = needed if design.mapped else np.where(parts.spread, needed, floor.side_pes)
     words = np.where(floor.on_kernel, floor.kernel, np.where(parts.inner, 1.0, flat))
     sums = tree(words, bits, odd)
-    energy = (down - 1) * sums.energy(unit.adders)[0] + sums.energy(unit.adders)[1]
+    energies = sums.energy(unit.adders)
+    energy = (down - 1) * energies[0] + energies[1]
     up = np.ceil(design.sharing / grid.slices)
-    rounds = np.where(floor.on_flat, up, up if _rounds_up(design) else np.floor(design.sharing / grid.slices))
+    down_rounded = np.floor(design.sharing / grid.slices)
+    rounds = np.where(floor.on_flat | (design.chip.word("adder_rounds") == "up"), up, down_rounded)
     if design.mapped:
         energy = energy * grid.outputs * grid.positions
     else:
         count = design.by_layer(design.kinds.trees)
         energy = energy * across * count * rounds * grid.positions
-    first = np.where(down > 1, 0, 1)
-    delay = np.where(first == 0, sums.delay(unit.adders)[0], sums.delay(unit.adders)[1])
+    delays = sums.delay(unit.adders)
+    delay = np.where(down > 1, delays[0], delays[1])
     first_words = np.where(down > 1, words[0], words[1])
     idle = floor.on_flat & (parts.inner | (first_words == 1) & (parts.spread | design.mapped))
     cycles = ~idle * unit.cycles(delay) * rounds * grid.positions
     return energy * grid.present, cycles
-
-
-def _rounds_up(design: Design) -> bool:
-    return design.chip.word("adder_rounds") == "up"

@@ -7,11 +7,15 @@ figures are NeuroSim V1.4's (commit ac828e6), its factor on adders included.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from hardware.arrays import Floats
 from hardware.inventory import doublings
+
+#: Words of the largest tree that is counted adder by adder; larger ones go on in proportion.
+MOST_WORDS = 2**16
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,25 @@ def tree(words: Floats, bits: Floats, odd_words: str) -> Tree:
         bits: Width of a word.
         odd_words: "added", or "dropped" where a stage forgets a word without partner.
     """
-    stages = doublings(words)
+    table = _table(odd_words)
+    known = np.minimum(words, float(MOST_WORDS))
+    place = known.astype(np.intp)
+    adders, growth, stages = table[0][place], table[1][place], table[2][place]
+    if words.max(initial=0.0) > MOST_WORDS:
+        more = words / np.maximum(known, 1.0)
+        adders, growth, stages = adders * more, growth * more, doublings(words)
+    return Tree(words, bits, adders, adders * bits + growth, stages)
+
+
+@cache
+def _table(odd_words: str) -> tuple[Floats, Floats, Floats]:
+    """Adders, bits by which later stages are wider, and stages, by the number of words."""
+    words = np.arange(MOST_WORDS + 1.0)
+    left, stages = words.copy(), doublings(words)
     adders, growth = np.zeros_like(words), np.zeros_like(words)
-    left = np.array(words, dtype=np.float64)
-    for stage in range(int(stages.max(initial=0))):
+    for stage in range(int(stages[-1])):
         pairs = np.floor(left / 2)
         adders += pairs
         growth += stage * pairs
         left = pairs if odd_words == "dropped" else np.ceil(left / 2)
-    return Tree(words, bits, adders, adders * bits + growth, stages)
+    return adders, growth, stages

@@ -29,7 +29,7 @@ def test_every_number_of_a_preset_has_source_unit_and_range(name: str) -> None:
         assert parameter.description, parameter.name
         if parameter.choices is None:
             assert parameter.range is not None, parameter.name
-        assert parameter.unit or isinstance(parameter.value, str | float), parameter.name
+        assert parameter.unit or isinstance(parameter.value, str | float | bool), parameter.name
         assert parameter.checked(parameter.value) == parameter.value
 
 
