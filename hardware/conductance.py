@@ -231,4 +231,5 @@ def kernel_layers(workload: Workload, chip: Chip) -> list[bool]:
     from hardware.neurosim.matrices import matrices
 
     layers = pack([workload])
-    return plan(layers, matrices(layers, chip, reading(chip)), chip).on_kernel[0].tolist()
+    floor = plan(layers, matrices(layers, chip, reading(chip)), chip)
+    return [bool(one) for one in floor.on_kernel[0]]

@@ -85,13 +85,17 @@ def draw(
     target = _by_code(stored.astype(np.float64), codes)
     cells = _programmed(target, stored, codes, table, streams)
     cells = _with_faults(cells, table.top, conditions, streams)
-    gain = 1.0
-    if conditions.drift_compensation:
-        gain = float(target.double().sum() / cells.double().sum())
+    gain = _compensation(target, cells) if conditions.drift_compensation else 1.0
     cells = cells.view(*levels.shape, -1)
     if wiring.wire_ohm > 0:
         cells = _attenuated(cells, table, wiring)
     return Instance(cells, gain)
+
+
+def _compensation(target: Tensor, cells: Tensor) -> float:
+    """What brings the sum of all cells back to what was stored; 1 where nothing is left of it."""
+    stored, left = float(target.double().sum()), float(cells.double().sum())
+    return stored / left if stored > 0 and left > 0 else 1.0
 
 
 def _by_code(values: np.ndarray, codes: Tensor) -> Tensor:

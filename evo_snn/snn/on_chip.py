@@ -24,7 +24,15 @@ from evo_snn.snn.reads import Converter, ReadLayer
 from genomes.architecture import Layer
 from hardware.chip import Chip
 from hardware.conditions import Conditions
-from hardware.conductance import CellTable, Encoding, Ints, cell_table, encoding, row_blocks
+from hardware.conductance import (
+    CellTable,
+    Encoding,
+    Ints,
+    cell_table,
+    encoding,
+    kernel_layers,
+    row_blocks,
+)
 from hardware.nonideal import Instance, Streams, Wiring, draw
 from hardware.units import Reading, reading
 
@@ -66,16 +74,21 @@ def on_chip(
     """
     table = cell_table(chip, conditions, seconds)
     architecture = network.architecture
-    layers = []
-    for layer, work, module in zip(
-        architecture.layers, architecture.workload.layers, network.layers.values(), strict=True
+    kernels = kernel_layers(architecture.workload, chip)
+    layers: list[DeployedLayer] = []
+    for layer, work, module, by_kernel in zip(
+        architecture.layers,
+        architecture.workload.layers,
+        network.layers.values(),
+        kernels,
+        strict=True,
     ):
         deployed = cast(DeployedLayer, module)
         if work.domain == "digital":
             layers.append(deployed)
             continue
         rate = conditions.wire_rate if rates is None else rates[layer.name][0]
-        place = _Place.of(layer, chip)
+        place = _Place.of(layer, chip, by_kernel=by_kernel)
         streams = _streams(seed, instance, layer.name)
         drawn = _drawn(deployed.levels, place, table, conditions, rate, streams)
         if path == "fast":
@@ -109,7 +122,7 @@ def noisy_levels(
     Args:
         levels: ``layer.weight_shape``, whole numbers, as ``weight_levels`` gives them. A channel
             that deploying would flip (a negative gain) is to be flipped before and after.
-        layer: Whose they are.
+        layer: Whose they are, one on crossbars.
         chip: As for `on_chip`.
         conditions: As for `on_chip`.
         generator: On the CPU; it goes on.
@@ -121,7 +134,7 @@ def noisy_levels(
         RequestError: as ``hardware.conditions.check_conditions``.
     """
     table = cell_table(chip, conditions)
-    place = _Place.of(layer, chip)
+    place = _Place.of(layer, chip, by_kernel=chip.word("mapping") == "kernel")
     with torch.no_grad():
         drawn = _drawn(levels, place, table, conditions, conditions.wire_rate, lambda _: generator)
         effective = drawn.levels(place.encoding).view(levels.shape)
@@ -157,10 +170,9 @@ class _Place:
     read: Reading
 
     @classmethod
-    def of(cls, layer: Layer, chip: Chip) -> _Place:
+    def of(cls, layer: Layer, chip: Chip, *, by_kernel: bool) -> _Place:
         channels = layer.in_shape[0] if layer.kernel else prod(layer.in_shape)
         height = int(chip.number("crossbar_rows"))
-        by_kernel = chip.word("mapping") == "kernel"
         blocks = row_blocks(channels, prod(layer.kernel), height, by_kernel=by_kernel)
         columns = int(chip.number("crossbar_columns"))
         return cls(encoding(chip, layer.weight_bits), tuple(blocks), columns, reading(chip))
