@@ -5,7 +5,6 @@ What a sweep and a sensitivity vary. A chip's keys are its parameters; a workloa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -104,7 +103,7 @@ def _set_rate(document: Document, value: Any) -> None:
 
 def _scale_rates(document: Document, value: Any) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 <= value <= _MOST_SCALE:
+    if not is_number or not 0 <= value <= _MOST_SCALE:
         raise RequestError("rate_scale", value, f"a number from 0 to {_MOST_SCALE:g}")
     for layer in document["layers"]:
         if layer["input_bits"] == 1:

@@ -29,6 +29,7 @@ INPUTS = {
     "test_what_set_takes": 200,
     "test_bytes_of_a_workload": 300,
     "test_values_of_a_workload": 300,
+    "test_what_sweep_takes": 200,
     "test_bytes_of_a_chip": 150,
     "test_values_of_a_chip": 200,
     "test_overrides_of_a_chip": 200,

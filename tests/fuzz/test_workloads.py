@@ -1,7 +1,9 @@
+import copy
 import json
 import math
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,5 +108,146 @@ def test_values_of_a_workload(tries, command, tmp_path):
                 document = value
         path.write_text(json.dumps(document))
         judge(command("estimate", path, "--json"))
+
+    tries.examples(check)
+
+
+CONV, LINEAR = SMALL["layers"]
+NOT_A_NUMBER, INFINITE = float("nan"), float("inf")
+
+# What no chip should accept: where, what is there, and which field the line names.
+WRONG = [
+    (("layers", 0, "in_channels"), 0, "layers[0].in_channels"),
+    (("layers", 0, "out_channels"), -8, "layers[0].out_channels"),
+    (("layers", 0, "out_channels"), 8.0, "layers[0].out_channels"),
+    (("layers", 0, "in_channels"), 10**12, "layers[0].in_channels"),
+    (("layers", 0, "in_channels"), 10**400, "layers[0].in_channels"),
+    (("layers", 0, "kernel"), [3], "layers[0].kernel"),
+    (("layers", 0, "kernel"), [0, 3], "layers[0].kernel[0]"),
+    (("layers", 0, "kernel"), 3, "layers[0].kernel"),
+    (("layers", 0, "kernel"), [], "layers[0].kernel"),
+    (("layers", 0, "in_size"), [0, 8], "layers[0].in_size[0]"),
+    (("layers", 0, "out_size"), [8, 8, 8], "layers[0].out_size"),
+    (("layers", 0, "out_size"), None, "layers[0].out_size"),
+    (("layers", 0, "pool"), [9, 9], "layers[0].pool"),
+    (("layers", 0, "stride"), [0, 1], "layers[0].stride[0]"),
+    (("layers", 0, "padding"), [-1, 0], "layers[0].padding[0]"),
+    (("layers", 0, "groups"), 3, "layers[0].groups"),
+    (("layers", 0, "groups"), 0, "layers[0].groups"),
+    (("layers", 1, "in_features"), "128", "layers[1].in_features"),
+    (("layers", 1, "out_features"), True, "layers[1].out_features"),
+    (("layers", 1, "weight_bits"), 33, "layers[1].weight_bits"),
+    (("layers", 1, "weight_bits"), 0, "layers[1].weight_bits"),
+    (("layers", 1, "weight_bits"), 4.5, "layers[1].weight_bits"),
+    (("layers", 1, "weight_bits"), "8", "layers[1].weight_bits"),
+    (("layers", 1, "input_bits"), 17, "layers[1].input_bits"),
+    (("layers", 1, "input_rate"), 1.01, "layers[1].input_rate"),
+    (("layers", 1, "input_rate"), -0.01, "layers[1].input_rate"),
+    (("layers", 1, "input_rate"), NOT_A_NUMBER, "layers[1].input_rate"),
+    (("layers", 1, "output_rate"), INFINITE, "layers[1].output_rate"),
+    (("layers", 1, "output_rate"), "0.1", "layers[1].output_rate"),
+    (("layers", 1, "output_rate"), None, "layers[1].output_rate"),
+    (("layers", 1, "neuron_state_bits"), -1, "layers[1].neuron_state_bits"),
+    (("layers", 1, "residual_inputs"), 10**6, "layers[1].residual_inputs"),
+    (("layers", 1, "static_input"), "yes", "layers[1].static_input"),
+    (("layers", 1, "domain"), "analog", "layers[1].domain"),
+    (("layers", 1, "kind"), "dense", "layers[1].kind"),
+    (("layers", 1, "name"), "", "layers[1].name"),
+    (("layers", 1, "name"), 3, "layers[1].name"),
+    (("layers", 1, "weigth_bits"), 8, "layers[1]"),
+    (("layers", 1), {}, "layers[1].kind"),
+    (("layers", 1), None, "layers[1]"),
+    (("layers", 1), [], "layers[1]"),
+    (("layers",), [], "layers"),
+    (("layers",), {}, "layers"),
+    (("layers",), None, "layers"),
+    (("timesteps",), 0, "timesteps"),
+    (("timesteps",), -4, "timesteps"),
+    (("timesteps",), NOT_A_NUMBER, "timesteps"),
+    (("timesteps",), 10**9, "timesteps"),
+    (("timesteps",), "4", "timesteps"),
+    (("schema",), "evo-snn workload 2", "schema"),
+    (("schema",), None, "schema"),
+    (("steps",), 4, "workload"),
+]
+
+
+@pytest.mark.parametrize("chip", ["rram_32nm", "spikesim_65nm"])
+@pytest.mark.parametrize(("place", "value", "field"), WRONG)
+def test_what_no_chip_accepts_is_one_line_that_names_it(
+    place, value, field, chip, command, tmp_path
+):
+    document = copy.deepcopy(SMALL)
+    inner = document
+    for part in place[:-1]:
+        inner = inner[part]
+    inner[place[-1]] = value
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    outcome = command("estimate", path, "--chip", chip)
+    outcome.assert_refused()
+    assert outcome.err.startswith(f"error: {field}: got ")
+    assert "; allowed: " in outcome.err
+
+
+@pytest.mark.parametrize("content", ["", "3", "null", '"x"', "[]", "[3]", "{", "[{}]"])
+def test_what_is_no_workload_is_one_line(content, command, tmp_path):
+    path = tmp_path / "w.json"
+    path.write_text(content)
+    command("estimate", path).assert_refused()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["crossbar_rows=1", "crossbar_columns=0", "crossbar_rows=-64", "crossbar_rows=nan",
+     "crossbar_rows=1e400", "crossbar_rows=64.5", "crossbar_rows='64'", "cell_bits=33",
+     "adc_levels=7", "sum_toggle=1.5", "r_on_ohm=-1", "r_on_ohm=inf", "technology_nm=28"],
+)  # fmt: skip
+def test_a_chip_that_nobody_can_build_is_one_line(setting, command, tmp_path):
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(SMALL))
+    outcome = command("estimate", path, "--set", setting)
+    outcome.assert_refused()
+    assert outcome.err.startswith(f"error: {setting.partition('=')[0]}: got ")
+
+
+def test_the_largest_layers_cost_finite_numbers(command, tmp_path):
+    largest = [2**24, 2**24, 2**24]
+    volume = {
+        "name": "v", "kind": "conv3d", "in_channels": 2**24, "out_channels": 2**24,
+        "kernel": largest, "in_size": largest, "out_size": largest, "weight_bits": 32,
+        "input_bits": 16, "neuron_state_bits": 1024, "input_rate": 1.0, "output_rate": 1.0,
+    }  # fmt: skip
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps({**SMALL, "timesteps": 10**6, "layers": [volume] * 3}))
+    for chip in ("rram_32nm", "spikesim_65nm"):
+        outcome = command("estimate", path, "--chip", chip, "--json")
+        assert outcome.status == 0
+        assert_costs(outcome)
+
+
+def test_what_sweep_takes(tries, command, tmp_path):
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(SMALL))
+    keys = st.sampled_from(
+        ["input_rate", "rate_scale", "timesteps", "mean_timesteps", "weight_bits", "crossbar_size",
+         "crossbar_rows", "adc_kind", "adc_levels", "rows_per_read", "technology_nm", "", "x"]
+    )  # fmt: skip
+    values = st.sampled_from(
+        ["0", "1", "0.5", "-1", "32", "64", "8", "nan", "inf", "1e999", "sar", "flash", "true", "",
+         "[1]", "[", "'", "22", "x" * 300, "9" * 400, "\u202e"]
+    )  # fmt: skip
+
+    @given(st.lists(st.tuples(keys, st.lists(values, min_size=1, max_size=3)), max_size=3))
+    def check(swept):
+        words = [f"{key}={','.join(taken)}" for key, taken in swept]
+        options = [option for word in words for option in ("--sweep", word)]
+        outcome = command("estimate", path, "--json", *options)
+        if outcome.status == 0:
+            for entry in json.loads(outcome.out):
+                assert math.isfinite(entry.get("energy_uj", 0.0))
+                assert (entry.get("refused") is None) == ("energy_uj" in entry)
+        else:
+            outcome.assert_refused()
 
     tries.examples(check)

@@ -85,9 +85,137 @@ def test_mistakes_are_request_errors(workload: str) -> None:
         ("estimate", workload, "--chip", "none"),
         ("estimate", workload, "--set", "crossbar_rows"),
         ("estimate", workload, "--set", "crossbar_row=3"),
+        ("estimate", workload, "--set", "crossbar_rows=1"),
+        ("estimate", workload, "--sweep", "crossbar_rows"),
+        ("estimate", workload, "--sweep", "crossbar_rows="),
+        ("estimate", workload, "--sweep", "crossbar_rows=32,,64"),
+        ("estimate", workload, "--sweep", "crossbar_rows=32,1"),
+        ("estimate", workload, "--sweep", "cell_bits=1", "--sweep", "cell_bits=2"),
+        ("estimate", workload, "--sweep", "cell_bits=1", "--sensitivity"),
+        ("estimate", workload, "--sweep", "a=1", "--sweep", "b=1", "--sweep", "c=1"),
+        ("estimate", workload, "--sweep", "input_rate=2"),
+        ("estimate", workload, "--sweep", "weight_bits=33"),
         ("chips", "none"),
     ):
         assert isinstance(run(*arguments).exception, RequestError), arguments
+
+
+def test_json_has_figures_of_merit_and_layers_by_component(workload: str) -> None:
+    (cost,) = documents(run("estimate", workload, "--json"))
+    assert cost["merit"]["energy_delay_uj_ms"] == cost["energy_uj"] * cost["latency_ms"]
+    assert cost["merit"]["dense_synaptic_operations"] == 2 * 2 * 1000
+    for layer in cost["layers"]:
+        for quantity in ("energy_uj", "latency_ms"):
+            name, _, unit = quantity.partition("_")
+            parts = layer[f"{name}_components_{unit}"].values()
+            assert sum(parts) == pytest.approx(layer[quantity])
+
+
+def test_shares_and_totals_are_told(workload: str) -> None:
+    lines = run("estimate", workload).stdout.splitlines()
+    rows = [line.split() for line in lines]
+    totals = [row for row in rows if row[:1] == ["total"]]
+    assert len(totals) == 2  # by layer, by component
+    assert all(row.count("100") >= 2 for row in totals)
+    layers = [row for row in rows if row[:1] == ["out"]]
+    assert sum(float(row[3]) for row in layers) == pytest.approx(100, abs=0.2)
+    assert any(line.startswith("energy-delay-area product") for line in lines)
+    assert any(line.startswith("TOPS/W") for line in lines)
+
+
+def test_a_sweep_is_a_list_with_what_was_swept(workload: str) -> None:
+    entries = documents(
+        run("estimate", workload, "--json", "--sweep", "adc_kind=sar,flash", "--sweep",
+            "input_rate=0.1,.5")
+    )  # fmt: skip
+    assert [each["sweep"] for each in entries] == [
+        {"adc_kind": kind, "input_rate": rate} for kind in ("sar", "flash") for rate in (0.1, 0.5)
+    ]
+    for entry in entries:
+        assert TOTALS | TABLES | {"merit", "workload", "refused"} <= set(entry)
+        assert entry["refused"] is None
+        assert entry["workload"] == 0
+    assert entries[0]["energy_uj"] < entries[1]["energy_uj"]
+
+
+def test_a_sweep_shows_each_point_against_the_design(workload: str) -> None:
+    result = run("estimate", workload, "--sweep", "rows_per_read=16,64", "--sweep",
+                 "crossbar_rows=32,64")  # fmt: skip
+    assert result.exit_code == 0
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["64", "32", "-", "-", "-", "-", "-", "-", "-"] in rows
+    (whole,) = [row for row in rows if row[:2] == ["64", "64"]]
+    assert whole[3] == whole[5] == whole[7] == "1"
+    assert "does not take rows_per_read=64, crossbar_rows=32" in result.stderr
+
+
+def test_sensitivity_ranks_parameters(workload: str) -> None:
+    (entry,) = documents(run("estimate", workload, "--json", "--sensitivity"))
+    by_name = {each["name"]: each for each in entry["parameters"]}
+    assert by_name["clock_mhz"]["low"]["value"] == 450
+    assert by_name["clock_mhz"]["high"]["changes"]["area_mm2"] == 0
+    assert by_name["adc_kind"]["low"] is None
+    shown = run("estimate", workload, "--sensitivity").stdout.splitlines()
+    names = [line.split()[0] for line in shown[4:] if line.strip()]
+    felt = [name for name in by_name if name in names]
+    assert names[: len(felt)] == felt
+    assert "adc_flash_area_um2" in shown[-1]
+    assert shown[-1].startswith("without effect: ")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize("more", [[], ["--sensitivity"], ["--sweep", "timesteps=1,2,4"]])
+def test_figures_are_written(workload: str, tmp_path: Path, suffix: str, more: list[str]) -> None:
+    path = tmp_path / f"figure{suffix}"
+    result = run("estimate", workload, "--figure", str(path), "--json", *more)
+    assert documents(result)
+    heads = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+    assert path.read_bytes().startswith(heads[suffix])
+
+
+def test_a_figure_of_many_workloads_compares_them(tmp_path: Path) -> None:
+    path = tmp_path / "nets.json"
+    path.write_text(json.dumps([WORKLOAD, WORKLOAD | {"timesteps": 4}]))
+    figure = tmp_path / "figure.svg"
+    assert run("estimate", str(path), "--figure", str(figure)).exit_code == 0
+    assert figure.stat().st_size > 1000
+    result = run("estimate", str(path), "--figure", str(figure), "--sensitivity")
+    assert isinstance(result.exception, RequestError)
+
+
+def test_a_figure_that_cannot_be_is_known_before_anything_is_told(
+    workload: str, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken.png"
+    taken.mkdir()
+    for name in ("a.txt", "a", str(tmp_path / "nowhere" / "a.png"), str(taken)):
+        result = run("estimate", workload, "--figure", name)
+        assert isinstance(result.exception, RequestError), name
+        assert result.stdout == ""
+
+
+def test_a_chip_that_loses_information_is_told(workload: str) -> None:
+    lossy = ("--set", "rows_per_read=64", "--set", "adc_levels=8")
+    assert "accuracy on it is another one" in run("estimate", workload, *lossy).stderr
+    assert run("estimate", workload).stderr == ""
+
+
+def test_two_chips_are_compared_by_what_differs() -> None:
+    (document,) = [
+        json.loads(run("chips", "rram_adcsurvey_32nm", "--against", "rram_32nm", "--json").stdout)
+    ]
+    assert [each["name"] for each in document["chips"]] == ["rram_adcsurvey_32nm", "rram_32nm"]
+    names = {each["name"] for each in document["parameters"]}
+    assert names == {"adc_sar_area_um2", "adc_sar_energy_fj", "adc_sar_delay_ns"}
+    shown = run("chips", "rram_adcsurvey_32nm", "--against", "rram_32nm").stdout
+    assert all(name in shown for name in names)
+    assert "adc_flash" not in shown
+    other = run("chips", "spikesim_65nm", "--against", "rram_32nm").stdout
+    assert "only spikesim_65nm has: pes_per_tile" in other
+    assert "only rram_32nm has: technology_nm" in other
+    same = run("chips", "rram_32nm", "--against", "rram_32nm").stdout
+    assert "0 parameters differ" in same
+    assert isinstance(run("chips", "--against", "rram_32nm").exception, RequestError)
 
 
 def test_chips_lists_presets_and_all_parameters_of_one() -> None:
