@@ -67,7 +67,7 @@ setup(
     package_data={
         "evo_snn": ["py.typed"],
         "genomes": ["py.typed"],
-        "hardware": ["py.typed", "presets/*.toml", "presets/devices/*.toml"],
+        "hardware": ["py.typed", "presets/*.toml", "presets/*.npz", "presets/devices/*.toml"],
         "analysis": ["py.typed"],
         "evo_snn.examples": ["*.toml", "*.py"],
     },

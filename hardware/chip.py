@@ -17,7 +17,7 @@ from hardware.models import MODELS
 from hardware.parameter import Parameter, Scalar, Value
 
 #: The chip that is used where none is named.
-DEFAULT_CHIP = "rram_32nm"
+DEFAULT_CHIP = "rram_neurosim_22nm"
 
 Made = TypeVar("Made")
 

@@ -144,7 +144,7 @@ def crossbars(chip: Chip, read: Reading) -> Crossbars:
 _KEYS = (
     "technology_nm", "crossbar_rows", "cell_bits", "adc_kind", "memory", "columns_per_adc",
     "r_on_ohm", "r_off_ohm", "mux_decoder", "adc_figures", "adc_table_energy_fj",
-    "adc_table_area_um2", "silent_reads", "adder_delay_ns",
+    "adc_table_area_um2", "silent_reads", "adder_delay_ns", "crossbar_box",
 )  # fmt: skip
 
 
@@ -152,13 +152,19 @@ _KEYS = (
 def _crossbars(items: tuple[tuple[str, Value], ...], read: Reading) -> Crossbars:
     chip = dict(items)
     fields = _by_slices(chip, read)
-    box, used = fields["box_area_um2"] * _UM2, fields["other_area_um2"][0] * _UM2
+    box = fields["box_area_um2"] * _UM2
+    other_area, array_area = (
+        fields[name][0] * _UM2 for name in ("other_area_um2", "array_area_um2")
+    )
     adc_area = fields["adc_area_um2"][0] * _UM2
+    accumulation_area = fields["accumulation_area_um2"] * _UM2
     rows = int(_number(chip, "crossbar_rows"))
     if chip["adc_figures"] == "table":
         own = _table(chip, "adc_table_area_um2", read) * _UM2
         own *= rows / _number(chip, "columns_per_adc")
         box, adc_area = box + own - adc_area, own
+    if chip["crossbar_box"] == "filled":
+        box = adc_area + array_area + other_area + accumulation_area
     stretch = np.sqrt(box / (fields["box_area_um2"] * _UM2))
     reads = np.ceil(np.maximum(np.arange(rows + 1.0), 1.0) / read.rows)
     return Crossbars(
@@ -166,9 +172,9 @@ def _crossbars(items: tuple[tuple[str, Value], ...], read: Reading) -> Crossbars
         box_height=fields["box_height_um"] * _UM * stretch,
         box_width=fields["box_width_um"] * _UM * stretch,
         adc_area=adc_area,
-        array_area=fields["array_area_um2"][0] * _UM2,
-        other_area=used,
-        accumulation_area=fields["accumulation_area_um2"] * _UM2,
+        array_area=array_area,
+        other_area=other_area,
+        accumulation_area=accumulation_area,
         leakage=fields["leakage_uw"] * _UW,
         accumulation_energy=fields["accumulation_energy_pj"] * _PJ,
         other_energy=fields["other_energy_pj_no_row"][0] * _PJ,

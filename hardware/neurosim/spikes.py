@@ -106,7 +106,8 @@ def _capacity(design: Design, in_values: Floats, residual_bits: Floats) -> Float
     if chip.word("output_size") != "real":
         if chip.values["pipelined"]:
             bits = total(bits)[:, None] / 2
-        return design.input_bits * np.asarray(bits.max(axis=1, keepdims=True))
+        most: Floats = design.input_bits * bits.max(axis=1, keepdims=True)
+        return most
     bits = layers.present * (in_values * layers.input_bits + layers.residual_inputs * residual_bits)
     if chip.word("schedule") == "layers":
         bits = bits * np.where(layers.static > 0, 1.0, layers.timesteps)
