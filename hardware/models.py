@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from hardware import crossbar, neurosim, spikesim
+from hardware import crossbar, digital, neurosim, spikesim
 
 if TYPE_CHECKING:
     from hardware.arrays import LayerArrays
@@ -40,6 +40,9 @@ class Model:
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
         "crossbar": Model("rram_32nm", crossbar.check, crossbar.breakdown, crossbar.is_lossless),
+        "digital": Model(
+            "digital_horowitz_isscc_2014", digital.check, digital.breakdown, digital.is_lossless
+        ),
         "neurosim": Model(
             "neurosim_compat", neurosim.check, neurosim.breakdown, neurosim.is_lossless
         ),
