@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from evo_snn.constraints import Constraint
 from evo_snn.costing import known_metrics
 from evo_snn.design_space import DesignSpace
-from evo_snn.objectives import BUILT_IN
+from evo_snn.metrics import is_share, package_metric
 from genomes.errors import RequestError
-
-_SHARES = {"accuracy", "utilisation", "spike_rate"}
 
 SAMPLE = 256
 """Genomes among which the search for the least value starts."""
@@ -90,9 +88,9 @@ def _known(genomes: NDArray[np.int64], space: DesignSpace) -> list[dict[str, flo
 
 
 def _check_range(constraint: Constraint) -> None:
-    if constraint.metric not in BUILT_IN:
+    if package_metric(constraint.metric) is None:
         return
-    high = 1.0 if constraint.metric in _SHARES else inf
+    high = 1.0 if is_share(constraint.metric) else inf
     low = 0.0
     field = f"constraints.{constraint.metric}"
     allowed = "0 to 1" if high == 1.0 else "a positive number"

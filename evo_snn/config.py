@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,7 @@ from pydantic import (
 
 from evo_snn.limits import LEAST_MEMORY_GB, memory_share_gb
 from genomes.errors import RequestError, request_error, unknown_name
+from hardware.conditions import Conditions
 
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
 Strategy = Literal["none", "parents", "shared"]
@@ -153,6 +154,35 @@ class HardwareSection(_Section):
         return dict(self.model_extra or {})
 
 
+class OnChipSection(_Section, Conditions):
+    """``[on_chip]``: what makes chips differ from the ideal, and how accuracy is measured on them.
+
+    The keys of `hardware.conditions.Conditions`, and:
+
+    Attributes:
+        instances: chips that a candidate is measured on, drawn anew for each candidate.
+        samples: how many of the validation samples it is measured with, always the same ones; 0
+            for all.
+        path: ``fast`` folds what cells and wires do into one weight a layer; ``exact`` reads
+            through the ADCs; ``auto`` is exact where ADCs of some chip cannot tell all sums apart.
+        calibration: training samples that set the range of the ADCs in the exact path.
+        train_with_noise: whether every training step meets a freshly drawn chip.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    instances: Annotated[int, Field(ge=1, le=10_000)] = 8
+    samples: Annotated[int, Field(ge=0)] = 0
+    path: Literal["auto", "fast", "exact"] = "auto"
+    calibration: Annotated[int, Field(ge=1)] = 64
+    train_with_noise: bool = False
+
+    @property
+    def conditions(self) -> Conditions:
+        """What is not ideal."""
+        return Conditions(**{name: getattr(self, name) for name in Conditions.model_fields})
+
+
 class ObjectivesSection(_Section):
     """``[objectives]``: the metrics to optimise, and Python files that define further ones."""
 
@@ -259,6 +289,7 @@ class Config(_Section):
     training: TrainingSection = Field(default_factory=TrainingSection)
     inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
     hardware: HardwareSection = Field(default_factory=HardwareSection)
+    on_chip: OnChipSection | None = None
     objectives: ObjectivesSection = Field(default_factory=ObjectivesSection)
     constraints: dict[str, Annotated[Real | Bounds, BeforeValidator(_constraint)]] = Field(
         default_factory=dict
@@ -306,18 +337,27 @@ def config_error(error: ValidationError, model: type[BaseModel], *, field: str) 
     first = min(unknown, key=lambda each: len(each["loc"]))
     for part in first["loc"][:-1]:
         field = str(part)
-        inner = model.model_fields[str(part)].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        inner = _model_in(model.model_fields[str(part)].annotation)
+        if inner is None:
             break
         model = inner
     unknown_key = unknown_name(field, first["loc"][-1], model.model_fields)
     return unknown_key if unknown_key.remedy else _of_another_section(unknown_key)
 
 
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, where it may also be left out."""
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one
+    return None
+
+
 def _of_another_section(error: RequestError) -> RequestError:
     """The same error with a remedy where the key is one of a section that was not named."""
     for section, info in Config.model_fields.items():
-        if str(error.value) in getattr(info.annotation, "model_fields", {}):
+        model = _model_in(info.annotation)
+        if model is not None and str(error.value) in model.model_fields:
             remedy = f"Did you mean '{section}.{error.value}'?"
             return RequestError(error.field, error.value, error.allowed, remedy)
     return error

@@ -148,7 +148,8 @@ def _with_absolute_paths(document: dict[str, Any], folder: Path) -> dict[str, An
     changes: list[tuple[str, str, Callable[[Any], Any]]] = [
         ("data", "path", absolute),
         ("objectives", "plugins", lambda value: _each(absolute, value)),
-        ("hardware", "chip", lambda value: absolute(value) if _is_chip_file(value) else value),
+        ("hardware", "chip", lambda value: absolute(value) if _is_file(value) else value),
+        ("on_chip", "device", lambda value: absolute(value) if _is_file(value) else value),
     ]
     for section, key, change in changes:
         table = document.get(section)
@@ -161,8 +162,9 @@ def _each(function: Callable[[Any], Any], values: Any) -> Any:
     return [function(value) for value in values] if isinstance(values, list | tuple) else values
 
 
-def _is_chip_file(chip: Any) -> bool:
-    return isinstance(chip, str) and chip.endswith(".toml")
+def _is_file(name: Any) -> bool:
+    """Whether a chip or a device is a user's own, given by its file."""
+    return isinstance(name, str) and name.endswith(".toml")
 
 
 def _validated(document: dict[str, Any]) -> Config:

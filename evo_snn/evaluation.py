@@ -23,12 +23,16 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
+from evo_snn.chip_accuracy import metrics_on_chip
 from evo_snn.config import DataSection, TrainingSection
 from evo_snn.costing import known_metrics, measured_metrics
+from evo_snn.fidelity import OnChip
 from evo_snn.inheritance import inherit
-from evo_snn.objectives import CandidateView, Needs, chosen_metrics, value_of
+from evo_snn.metrics import CandidateView, Needs
+from evo_snn.noise import WeightNoise
+from evo_snn.objectives import chosen_metrics, value_of
 from evo_snn.plugins import PluginFile
-from evo_snn.snn import Network, TrainableNetwork, build, deploy
+from evo_snn.snn import DeployedNetwork, TrainableNetwork, build, deploy
 from evo_snn.snn.tensors import read_tensors, restore, to_bytes
 from evo_snn.training import (
     Fitted,
@@ -42,6 +46,7 @@ from evo_snn.training import (
 from genomes.architecture import Architecture
 from genomes.workload import Workload
 from hardware import Chip, Cost, estimate
+from hardware.conditions import Conditions
 
 RECALIBRATION_BATCHES = 4
 """Batches over which inherited networks' statistics are measured before training: other slices,
@@ -59,6 +64,8 @@ class EvaluationSettings:
             "network".
         user_metrics: names of the metrics to measure beside the package's own.
         plugins: the files that define them.
+        on_chip: how candidates are measured on chips; None where they are not.
+        noise: conditions of the chips that training steps meet; None for training without noise.
     """
 
     data: DataSection
@@ -67,6 +74,8 @@ class EvaluationSettings:
     needs: Needs = "training"
     user_metrics: tuple[str, ...] = ()
     plugins: tuple[PluginFile, ...] = ()
+    on_chip: OnChip | None = None
+    noise: Conditions | None = None
 
 
 @dataclass(frozen=True)
@@ -179,11 +188,22 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
     if settings.needs == "cost":
         return _costed(task, settings, started)
-    network, fitted, validation = _trained(task, settings)
+    network, fitted = _trained(task, settings)
+    train, validation = _samples(settings)
     trained_at = time.perf_counter()
     workload = task.architecture.workload.with_rates(fitted.rates)
     cost = estimate(workload, task.chip)
     metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
+    if settings.on_chip is not None:
+        metrics |= metrics_on_chip(
+            _as_fitted(network, fitted),
+            task.chip,
+            settings.on_chip,
+            train=train,
+            validation=validation,
+            rates=fitted.rates,
+            seed=task.seed,
+        )
     view = _view(task, workload, cost, metrics)
     for metric in chosen_metrics(settings.user_metrics, settings.plugins):
         seen = view
@@ -229,10 +249,13 @@ def _view(
     )
 
 
-def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork, Fitted, Samples]:
-    device = settings.training.device
-    train, validation = device_samples(settings.data, settings.data_digest, device)
-    network = build(task.architecture, task.seed).to(device)
+def _samples(settings: EvaluationSettings) -> tuple[Samples, Samples]:
+    return device_samples(settings.data, settings.data_digest, settings.training.device)
+
+
+def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork, Fitted]:
+    train, validation = _samples(settings)
+    network = build(task.architecture, task.seed).to(settings.training.device)
     if inherit(network, [_source(path) for path in task.sources]):
         network.recalibrate(_some_batches(train, settings.training.batch_size, task.seed))
     fitted = fit(
@@ -245,11 +268,12 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
         weight_decay=settings.training.weight_decay,
         looks=min(settings.training.evaluations, settings.training.steps),
         seed=task.seed,
+        noise=None if settings.noise is None else WeightNoise(task.chip, settings.noise),
     )
-    return network, fitted, validation
+    return network, fitted
 
 
-def _as_fitted(network: TrainableNetwork, fitted: Fitted) -> Network:
+def _as_fitted(network: TrainableNetwork, fitted: Fitted) -> DeployedNetwork:
     """The network as deployed at the best look."""
     restore(network, fitted.tensors)
     return deploy(network)

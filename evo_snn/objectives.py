@@ -15,174 +15,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
 
-from evo_snn.candidate import ObjectiveRecord
+from evo_snn.chip_genes import PREFIX
+from evo_snn.metrics import (
+    AFTER_SECONDS,
+    BUILT_IN,
+    PACKAGE,
+    CandidateView,
+    Function,
+    Metric,
+    Needs,
+    package_metric,
+)
 from evo_snn.plugins import PluginFile, read_plugin, run_plugin
 from genomes import plugins as packages
-from genomes.architecture import Architecture
 from genomes.errors import RequestError, unknown_name
-from genomes.workload import Workload
 
-if TYPE_CHECKING:
-    from evo_snn.snn import Network
-    from evo_snn.training import Samples
-    from hardware import Chip, Cost
-
-Needs = Literal["cost", "training", "network"]
-"""What must be there before a metric can be measured: costs alone, which need no training;
-measured spike rates and the package's metrics; or the trained network itself."""
+__all__ = [
+    "BUILT_IN",
+    "RESERVED",
+    "CandidateView",
+    "Function",
+    "Metric",
+    "Needs",
+    "Plugins",
+    "all_metrics",
+    "chosen_metrics",
+    "file_metrics",
+    "is_reserved",
+    "list_objectives",
+    "objective",
+    "value_of",
+]
 
 Plugins = Iterable[PluginFile | str | Path]
 
 
-@dataclass(frozen=True)
-class CandidateView:
-    """What an objective sees of a candidate.
-
-    Attributes:
-        key: the candidate's key.
-        genome: one integer a gene.
-        architecture: shapes, parameters, operations.
-        workload: what the chip executes, with the spike rates measured on the validation part;
-            with assumed ones where nothing that the run asks for needs a training.
-        cost: area, energy and latency on the candidate's chip, by layer and by component.
-        metrics: every metric of the package, by name.
-        seed: of the random generators that an objective makes for itself; the candidate's own, the
-            same in every process and after every interruption.
-        network: the trained network as the chip runs it: ``candidate.network(x)`` gives the scores
-            (N, classes) of inputs (N, *input_shape). None but for objectives that say
-            ``needs="network"``.
-        validation: the validation part, ``x`` (N, *input_shape) float32 in [0, 1] and ``y`` (N,)
-            int64, on the network's device; None where ``network`` is.
-        chip: that it is costed on: the run's, or what its chip genes make of it.
-    """
-
-    key: str
-    genome: tuple[int, ...]
-    architecture: Architecture
-    workload: Workload
-    cost: Cost
-    metrics: Mapping[str, float]
-    seed: int = 0
-    network: Network | None = None
-    validation: Samples | None = None
-    chip: Chip | None = None
-
-    def __post_init__(self) -> None:
-        """Metrics are looked at: what an objective writes must not become what is stored."""
-        object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
-
-
-Function = Callable[[CandidateView], float]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A named number, and which way is better.
-
-    Attributes:
-        name: ends in its unit where it has one.
-        unit: for labels; "" for a plain number.
-        maximise: whether more is better.
-        log: whether it is compared on a logarithmic scale, as costs are.
-        description: one line.
-        known_before_training: "yes", "no", or "lower bound" (energy, from a spike rate of zero).
-        needs: "cost", "training" or "network", see `Needs`.
-        function: of a user's own metric; None for the package's.
-        origin: the plug-in file, or the package with its version; "" for evo_snn's own.
-    """
-
-    name: str
-    unit: str = ""
-    maximise: bool = False
-    log: bool = True
-    description: str = ""
-    known_before_training: str = "yes"
-    needs: Needs = "cost"
-    function: Function | None = field(default=None, compare=False)
-    origin: str = field(default="", compare=False)
-
-    @property
-    def record(self) -> ObjectiveRecord:
-        """What a run stores of it."""
-        return ObjectiveRecord(self.name, self.maximise, self.unit, self.log)
-
-
-_BUILT_IN = (
-    Metric(
-        "accuracy",
-        "",
-        True,
-        False,
-        "share of the validation part classified correctly",
-        "no",
-        "training",
-    ),
-    Metric("area_mm2", "mm²", description="area of the chip"),
-    Metric(
-        "energy_uj",
-        "µJ",
-        description="energy of one inference",
-        known_before_training="lower bound",
-        needs="training",
-    ),
-    Metric("latency_ms", "ms", description="first input to last output of one inference"),
-    Metric("interval_ms", "ms", description="time between inferences when pipelined"),
-    Metric(
-        "energy_delay_uj_ms",
-        "µJ·ms",
-        description="energy times latency of one inference",
-        known_before_training="lower bound",
-        needs="training",
-    ),
-    Metric(
-        "energy_delay_area_uj_ms_mm2",
-        "µJ·ms·mm²",
-        description="energy times latency of one inference times area",
-        known_before_training="lower bound",
-        needs="training",
-    ),
-    Metric("parameters", "", description="weights, and a scale and a bias an output channel"),
-    Metric(
-        "memory_kb", "kB", description="weights and neuron states on the chip, 1 kB = 1024 bytes"
-    ),
-    Metric(
-        "operations", "", description="synaptic operations of one inference, every input active"
-    ),
-    Metric("crossbars", "", description="crossbars allocated"),
-    Metric("tiles", "", description="tiles allocated"),
-    Metric("utilisation", "", True, False, "share of the crossbars' cells that hold weights"),
-    Metric("time_steps", "", False, False, "time steps of one inference"),
-    Metric(
-        "spikes",
-        "spikes",
-        log=False,  # a silent network has none
-        description="spikes of all neurons in one inference",
-        known_before_training="no",
-        needs="training",
-    ),
-    Metric(
-        "spike_rate",
-        "spikes per neuron and step",
-        False,
-        False,
-        "mean over all neurons and time steps",
-        "no",
-        "training",
-    ),
-)
-
-BUILT_IN: Mapping[str, Metric] = {metric.name: metric for metric in _BUILT_IN}
-"""The package's own metrics; each is measured on every trained candidate."""
-
-
 RESERVED = frozenset({"key", "genome", "state", "generation", "parents"})
-"""Columns of a run's tables that are no metrics."""
+"""Columns of a run's tables that are no metrics, beside those of chip genes."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a run's tables have, or may have, a column of that name that is no metric."""
+    return name in RESERVED or name.startswith(PREFIX)
 
 
 def objective(
@@ -246,7 +124,7 @@ def all_metrics(plugins: Plugins = ()) -> dict[str, Metric]:
     """
     metrics = _at_hand(plugins)
     for name in packages.installed(packages.OBJECTIVES):
-        if name in BUILT_IN:
+        if package_metric(name):
             packages.shadowed(packages.OBJECTIVES, name)
         elif name not in metrics:  # a file that the user names comes before what is installed
             try:
@@ -269,8 +147,11 @@ def chosen_metrics(
     Raises:
         RequestError: an unknown name, or a plug-in that does not work.
     """
-    metrics = _at_hand(plugins)
-    return [metrics[name] if name in metrics else _further(name, metrics, field) for name in names]
+    metrics = {name: one for name, one in _at_hand(plugins).items() if name not in PACKAGE}
+    return [
+        package_metric(name) or metrics.get(name) or _further(name, metrics, field)
+        for name in names
+    ]
 
 
 def file_metrics(file: PluginFile) -> list[Metric]:
@@ -292,19 +173,19 @@ def file_metrics(file: PluginFile) -> list[Metric]:
 
 def _at_hand(plugins: Plugins) -> dict[str, Metric]:
     """The package's metrics, and those of plug-in files."""
-    metrics = dict(BUILT_IN)
+    metrics = dict(PACKAGE)
     for plugin in plugins:
         file = plugin if isinstance(plugin, PluginFile) else read_plugin(plugin)
         for metric in file_metrics(file):
-            if metric.name in metrics:
+            if metric.name in metrics or package_metric(metric.name):
                 raise RequestError(
                     "objectives.plugins",
                     file.path,
                     f"names other than {metric.name!r}",
                     "That metric exists already: give the function another name.",
                 )
-            if metric.name in RESERVED:
-                allowed = f"names other than {', '.join(sorted(RESERVED))}"
+            if is_reserved(metric.name):
+                allowed = f"names other than {', '.join(sorted(RESERVED))}, {PREFIX}KEY"
                 remedy = "A run's tables have such a column: give the function another name."
                 raise RequestError("objectives.plugins", metric.name, allowed, remedy)
             metrics[metric.name] = metric
@@ -314,8 +195,11 @@ def _at_hand(plugins: Plugins) -> dict[str, Metric]:
 def _further(name: str, metrics: Mapping[str, Metric], field: str) -> Metric:
     """An installed package's metric."""
     offered = packages.installed(packages.OBJECTIVES)
+    if name == AFTER_SECONDS.name:
+        remedy = "For example accuracy_after_86400, a day after programming."
+        raise RequestError(field, name, "a number in place of SECONDS", remedy)
     if name not in offered:
-        raise unknown_name(field, name, {*metrics, *offered})
+        raise unknown_name(field, name, {*metrics, *PACKAGE, *offered})
     return _installed_metric(name)
 
 
@@ -327,9 +211,9 @@ def _installed_metric(name: str) -> Metric:
     if not isinstance(metric, Metric):
         reason = "it is no function under @evo_snn.objective(…)"
         raise packages.broken(packages.OBJECTIVES, name, reason)
-    if metric.name != name or name in RESERVED:
+    if metric.name != name or is_reserved(name):
         reason = f"the function's metric is {metric.name!r}"
-        if name in RESERVED:
+        if is_reserved(name):
             reason = "a run's tables have such a column"
         raise packages.broken(packages.OBJECTIVES, name, reason)
     return replace(metric, origin=packages.origin(packages.find(packages.OBJECTIVES, name)))

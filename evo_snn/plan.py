@@ -14,20 +14,23 @@ from numpy.typing import NDArray
 
 from evo_snn.algorithms import check_algorithm
 from evo_snn.budgets import check_possible
-from evo_snn.chip_genes import ChipGenes, chip_genes
+from evo_snn.chip_genes import chip_genes
 from evo_snn.config import Config
 from evo_snn.constraints import Constraint, make_constraints, violations
 from evo_snn.costing import costed, known_metrics, products
 from evo_snn.design_space import DesignSpace
 from evo_snn.evaluation import EvaluationSettings
-from evo_snn.objectives import BUILT_IN, Metric, Needs, chosen_metrics
+from evo_snn.fidelity import checked_on_chip
+from evo_snn.metrics import Metric, Needs, is_accuracy_on_chip
+from evo_snn.noise import noise_of
+from evo_snn.objectives import chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.training import checked_device, data_digest, dataset
 from evo_snn.variation import Genomes
 from evo_snn.workers import check_backend
 from genomes.errors import RequestError
 from genomes.spaces import make_space
-from hardware import Chip, is_lossless, totals
+from hardware import Chip, totals
 
 Box = dict[str, tuple[float, float]]
 """Metric → (best, worst), in its own unit."""
@@ -37,6 +40,10 @@ BOX_SAMPLE = 256
 
 BOX_MARGIN = 2.0
 """Factor by which the box of a cost exceeds the sample at both ends."""
+
+
+WIDEST_SPREAD = 0.25
+"""Standard deviation of accuracies over chip instances that counts as the worst."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +118,11 @@ def make_plan(
         chip_genes(config.hardware, chips),
     )
     constraints = tuple(make_constraints(config.constraints, metrics))
-    _check_lossless(space.chips)
+    wanted = [*config.objectives.names, *config.constraints]
+    on_chip = checked_on_chip(config, space.chips, wanted, constraints)
     check_possible(constraints, space)
     objectives = tuple(metrics[name] for name in config.objectives.names)
-    users = {*config.objectives.names, *config.constraints} - set(BUILT_IN)
+    users = {name for name in wanted if metrics[name].function is not None}
     return Plan(
         config=config,
         space=space,
@@ -127,6 +135,8 @@ def make_plan(
             needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)]),
             user_metrics=tuple(sorted(users)),
             plugins=tuple(files),
+            on_chip=on_chip,
+            noise=noise_of(config.on_chip),
         ),
         plugins=plugins_of(config, files),
         box=_known_box(config, space, objectives),
@@ -137,17 +147,6 @@ def _needs(metrics: Sequence[Metric]) -> Needs:
     """What has to be done to a candidate so that all of these metrics can be measured."""
     order: tuple[Needs, ...] = ("cost", "training", "network")
     return max((metric.needs for metric in metrics), key=order.index)
-
-
-def _check_lossless(chips: ChipGenes) -> None:
-    for _, chip in chips.chips():
-        if not is_lossless(chip):
-            raise RequestError(
-                "hardware",
-                f"{chip.name} with an ADC that rounds what it reads",
-                "chips that read without loss",
-                "Accuracy would not feel it: raise adc_levels, or lower rows_per_read.",
-            )
 
 
 def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metric]) -> None:
@@ -163,7 +162,9 @@ def _known_box(config: Config, space: DesignSpace, objectives: Sequence[Metric])
     """The box from the configuration, else from a fixed sample of the space; never from a front."""
     wanted = {metric.name for metric in objectives}
     box: Box = {"accuracy": (1.0, 1.0 / space.classes), "utilisation": (1.0, 0.0)}
-    box |= {"spike_rate": (0.0, 1.0)}
+    box |= {"spike_rate": (0.0, 1.0), "accuracy_on_chip_std": (0.0, WIDEST_SPREAD)}
+    box |= {"accuracy_on_chip_stderr": (0.0, WIDEST_SPREAD)}
+    box |= {name: box["accuracy"] for name in wanted if is_accuracy_on_chip(name)}
     if wanted - set(box):
         box |= _sampled_box(space)
     box |= config.hypervolume.box

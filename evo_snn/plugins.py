@@ -235,7 +235,8 @@ def _files_of(top: str) -> list[tuple[Path, Path]]:
 def _installed_names(config: Config, files: Sequence[PluginFile]) -> dict[Kind, list[str]]:
     """Which installed plug-ins a configuration names; evo_snn's own names win, with a warning."""
     from evo_snn.datasets import OWN_DATASETS
-    from evo_snn.objectives import BUILT_IN, file_metrics
+    from evo_snn.metrics import package_metric
+    from evo_snn.objectives import file_metrics
     from genomes.spaces import OWN_SPACES
     from hardware.chip_file import preset_names
 
@@ -243,7 +244,7 @@ def _installed_names(config: Config, files: Sequence[PluginFile]) -> dict[Kind, 
     of_files = {metric.name for file in files for metric in file_metrics(file)}
     chip = config.hardware.chip
     named: dict[Kind, tuple[set[str], Iterable[str]]] = {
-        "objectives": (metrics - of_files, BUILT_IN),
+        "objectives": (metrics - of_files, [name for name in metrics if package_metric(name)]),
         "spaces": ({config.search.space}, OWN_SPACES),
         "chips": (set() if chip.endswith(".toml") else {chip}, preset_names()),
         "datasets": ({config.data.name}, OWN_DATASETS),

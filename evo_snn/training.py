@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cos, pi
@@ -27,6 +27,7 @@ from evo_snn.config import DataSection, TrainingSection
 from evo_snn.datasets import Dataset, Split, load_dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
+from evo_snn.noise import WeightNoise
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import Network, TrainableNetwork, build, deploy
 from evo_snn.snn.activity import Activity
@@ -175,8 +176,11 @@ def fit(
     weight_decay: float,
     looks: int,
     seed: int,
+    noise: WeightNoise | None = None,
 ) -> Fitted:
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
+
+    With noise each step perturbs the weights as a chip would; a look is at the network without.
 
     Raises:
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
@@ -195,22 +199,23 @@ def fit(
     best: Fitted | None = None
     batches = random_batches(len(train), batch_size, generator)
     network.train()
-    for step in range(1, steps + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate * 0.5 * (1 + cos(pi * (step - 1) / steps))
-        chosen = next(batches).to(train.x.device)
-        loss = F.cross_entropy(network(train.x[chosen]), train.y[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        network.project()
-        if step in look_after:
-            _check_finite(network, loss, step)
-            accuracy, rates = measure(deploy(network), validation)
-            # of equal looks the latest: its learning rate was lower
-            if best is None or accuracy >= best.accuracy:
-                tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
-                best = Fitted(accuracy, rates, tensors, steps)
+    with nullcontext() if noise is None else noise.on(network, seed):
+        for step in range(1, steps + 1):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate * 0.5 * (1 + cos(pi * (step - 1) / steps))
+            chosen = next(batches).to(train.x.device)
+            loss = F.cross_entropy(network(train.x[chosen]), train.y[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            network.project()
+            if step in look_after:
+                _check_finite(network, loss, step)
+                accuracy, rates = measure(deploy(network), validation)
+                # of equal looks the latest: its learning rate was lower
+                if best is None or accuracy >= best.accuracy:
+                    tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
+                    best = Fitted(accuracy, rates, tensors, steps)
     assert best is not None  # noqa: S101 - the last step is always looked after
     return best
 

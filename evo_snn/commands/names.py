@@ -126,8 +126,11 @@ def objectives(
 
 
 def _objective_entries(name: str | None, files: Iterable[Path]) -> list[dict[str, Any]]:
+    from evo_snn.metrics import AFTER_SECONDS
     from evo_snn.objectives import chosen_metrics, list_objectives
 
+    if name == AFTER_SECONDS.name:
+        return [_objective_entry(AFTER_SECONDS)]
     with redirect_stdout(sys.stderr):
         metrics = (
             list_objectives(files) if name is None else chosen_metrics([name], files, "objective")

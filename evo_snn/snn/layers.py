@@ -6,17 +6,28 @@ accumulated), and both are followed by the same pooling, neurons and skip links 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
 
-from evo_snn.snn.quantization import by_channel, quantized_weight, weight_levels
+from evo_snn.snn.quantization import (
+    by_channel,
+    quantized_weight,
+    straight_through,
+    weight_levels,
+)
 from genomes.architecture import INPUT, Layer
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 VARIANCE_FLOOR = 1e-5
 """Added to a variance by batch normalisation, torch's default."""
+
+
+Perturb = Callable[[Layer, Tensor], Tensor]
+"""What a chip makes of a layer's levels, ``layer.weight_shape``."""
 
 
 def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
@@ -39,6 +50,7 @@ class TrainableLayer(nn.Module):
         weight: ``layer.weight_shape``, the latent weights that training moves.
         scale, shift: (out,), batch normalisation's gain and offset; a read-out has ``shift`` alone.
         mean, variance: (out,), batch normalisation's running statistics.
+        perturb: what becomes of the levels in a training step, see `Perturb`; None for nothing.
         momentum: least weight of the newest batch in them; None for the plain average over
             batches since ``reset_statistics``.
     """
@@ -49,6 +61,7 @@ class TrainableLayer(nn.Module):
     def __init__(self, layer: Layer, generator: torch.Generator) -> None:
         super().__init__()
         self.layer = layer
+        self.perturb: Perturb | None = None
         self.momentum: float | None = 0.1
         self.batches_seen = 0
         fan_in = layer.weights // layer.out_channels
@@ -63,8 +76,7 @@ class TrainableLayer(nn.Module):
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *out_shape)."""
         readout = self.layer.neuron is None
-        weight = quantized_weight(self.weight, self.layer.weight_bits, per_channel=not readout)
-        values = product(self.layer, source, weight)
+        values = product(self.layer, source, self._present_weight())
         if readout:
             return values + self.shift
         self.batches_seen += self.training
@@ -80,6 +92,19 @@ class TrainableLayer(nn.Module):
             momentum=momentum,
             eps=VARIANCE_FLOOR,
         )
+
+    def _present_weight(self) -> Tensor:
+        """The weight at its own bits; in a training step with noise, what a chip makes of it."""
+        per_channel = self.layer.neuron is not None
+        if not self.training or self.perturb is None:
+            return quantized_weight(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        levels, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        sign = torch.ones_like(levels)
+        if per_channel:  # a chip holds the levels that deploying flips
+            flipped = (self.scale.detach() < 0).view(-1, *[1] * (levels.ndim - 1))
+            sign = torch.where(flipped, -sign, sign)
+        levels = self.perturb(self.layer, levels * sign) * sign
+        return straight_through(self.weight, levels * scale)
 
     @torch.no_grad()
     def unit(self) -> Tensor:

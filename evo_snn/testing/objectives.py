@@ -15,14 +15,8 @@ import numpy as np
 import torch
 
 from evo_snn.costing import measured_metrics
-from evo_snn.objectives import (
-    BUILT_IN,
-    RESERVED,
-    CandidateView,
-    Function,
-    Metric,
-    value_of,
-)
+from evo_snn.metrics import CandidateView, Function, Metric, package_metric
+from evo_snn.objectives import is_reserved, value_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors
@@ -30,7 +24,7 @@ from evo_snn.testing.elsewhere import address_of, elsewhere, expect
 from evo_snn.testing.generators import kept_global_generators, seed_global_generators
 from evo_snn.training import Samples
 from genomes.spaces import make_space
-from hardware import DEFAULT_CHIP, estimate
+from hardware import DEFAULT_CHIP, estimate, load_chip
 
 _THREADS = 4
 _SAMPLES = 32
@@ -109,6 +103,7 @@ def example_candidates(
     """
     rng = np.random.default_rng(0)
     space = make_space("plain", input_shape, classes)
+    loaded = load_chip(chip)
     found = []
     for genome in space.sample(count, rng):
         architecture = space.decode(genome)
@@ -117,7 +112,7 @@ def example_candidates(
             for layer in architecture.layers
         }
         workload = architecture.workload.with_rates(rates)
-        cost = estimate(workload, chip)
+        cost = estimate(workload, loaded)
         metrics = measured_metrics(architecture, workload, cost)
         key = space.key(genome)
         view = CandidateView(
@@ -128,6 +123,7 @@ def example_candidates(
             cost,
             {"accuracy": float(rng.uniform(1 / classes, 1)), **metrics},
             seed=derived_seed(0, key),
+            chip=loaded,
         )
         found.append(_with_network(view) if network else view)
     return found
@@ -145,8 +141,8 @@ def objective_values(function: Function, **settings: Any) -> list[str]:
 def _check_metric(metric: Metric) -> None:
     name = f"objective {metric.name!r}"
     expect(re.fullmatch(r"\w+", metric.name), f"{name}: a name is letters, digits and _")
-    expect(metric.name not in BUILT_IN, f"{name}: evo_snn has a metric of that name")
-    expect(metric.name not in RESERVED, f"{name}: a run's tables have such a column")
+    expect(package_metric(metric.name) is None, f"{name}: evo_snn has a metric of that name")
+    expect(not is_reserved(metric.name), f"{name}: a run's tables have such a column")
     expect(metric.description, f"{name}: the first line of the docstring is shown; there is none")
     expect(isinstance(metric.unit, str), f"{name}: unit is {metric.unit!r}; allowed: text")
     expect(isinstance(metric.maximise, bool), f"{name}: maximise is {metric.maximise!r}")

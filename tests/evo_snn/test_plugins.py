@@ -12,6 +12,7 @@ import pytest
 
 from evo_snn.config_file import load_config
 from evo_snn.datasets import dataset_description, dataset_descriptions, dataset_names, load_dataset
+from evo_snn.metrics import PACKAGE
 from evo_snn.objectives import (
     BUILT_IN,
     all_metrics,
@@ -174,7 +175,7 @@ def test_an_installed_objective_that_does_not_work_is_told(offer, caplog, name, 
     with pytest.raises(RequestError, match="acme-o 1.0: ") as caught:
         chosen_metrics([name])
     assert says in str(caught.value)
-    assert set(all_metrics()) == set(BUILT_IN)
+    assert set(all_metrics()) == set(PACKAGE)
 
 
 def test_a_file_comes_before_what_is_installed(offer, tmp_path):

@@ -1,0 +1,58 @@
+"""Training with noise: every step meets the weights that a freshly drawn chip has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from evo_snn.config import OnChipSection
+from evo_snn.seeds import derived_seed
+from evo_snn.snn import TrainableNetwork
+from evo_snn.snn.on_chip import noisy_levels
+from genomes.architecture import Layer
+from hardware import Chip
+from hardware.conditions import Conditions
+
+_STREAM = "6e6f697365"
+"""Keeps these draws apart from those of batches: "noise", in hexadecimal digits."""
+
+
+@dataclass(frozen=True)
+class WeightNoise:
+    """What training steps meet in place of ideal weights: the cells of freshly drawn chips.
+
+    Attributes:
+        chip: what is drawn.
+        conditions: what is not ideal.
+    """
+
+    chip: Chip
+    conditions: Conditions
+
+    @contextmanager
+    def on(self, network: TrainableNetwork, seed: int) -> Iterator[None]:
+        """Let every training step of a block meet a chip of its own, drawn from the seed."""
+        generator = torch.Generator().manual_seed(derived_seed(seed, _STREAM))
+
+        def perturb(layer: Layer, levels: Tensor) -> Tensor:
+            return noisy_levels(levels, layer, self.chip, self.conditions, generator)
+
+        workload = network.architecture.workload
+        for one, work in zip(network.trainable_layers(), workload.layers, strict=True):
+            one.perturb = perturb if work.domain == "memory" else None
+        try:
+            yield
+        finally:
+            for one in network.trainable_layers():
+                one.perturb = None
+
+
+def noise_of(section: OnChipSection | None) -> Conditions | None:
+    """The conditions that training steps meet; None for training without noise."""
+    if section is None or not section.train_with_noise:
+        return None
+    return section.conditions
