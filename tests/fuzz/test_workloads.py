@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardware import DEFAULT_CHIP, chip_names
+
 DATA = Path(__file__).parents[1] / "data"
 
 SMALL = {
@@ -172,7 +174,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("chip", ["rram_32nm", "spikesim_65nm"])
+@pytest.mark.parametrize("chip", [DEFAULT_CHIP, "spikesim_65nm"])
 @pytest.mark.parametrize(("place", "value", "field"), WRONG)
 def test_what_no_chip_accepts_is_one_line_that_names_it(
     place, value, field, chip, command, tmp_path
@@ -206,7 +208,7 @@ def test_what_is_no_workload_is_one_line(content, command, tmp_path):
 def test_a_chip_that_nobody_can_build_is_one_line(setting, command, tmp_path):
     path = tmp_path / "w.json"
     path.write_text(json.dumps(SMALL))
-    outcome = command("estimate", path, "--set", setting)
+    outcome = command("estimate", path, "--chip", "rram_32nm", "--set", setting)
     outcome.assert_refused()
     assert outcome.err.startswith(f"error: {setting.partition('=')[0]}: got ")
 
@@ -220,7 +222,7 @@ def test_the_largest_layers_cost_finite_numbers(command, tmp_path):
     }  # fmt: skip
     path = tmp_path / "w.json"
     path.write_text(json.dumps({**SMALL, "timesteps": 10**6, "layers": [volume] * 3}))
-    for chip in ("rram_32nm", "spikesim_65nm"):
+    for chip in chip_names():
         outcome = command("estimate", path, "--chip", chip, "--json")
         assert outcome.status == 0
         assert_costs(outcome)
@@ -242,7 +244,7 @@ def test_what_sweep_takes(tries, command, tmp_path):
     def check(swept):
         words = [f"{key}={','.join(taken)}" for key, taken in swept]
         options = [option for word in words for option in ("--sweep", word)]
-        outcome = command("estimate", path, "--json", *options)
+        outcome = command("estimate", path, "--chip", "rram_32nm", "--json", *options)
         if outcome.status == 0:
             for entry in json.loads(outcome.out):
                 assert math.isfinite(entry.get("energy_uj", 0.0))

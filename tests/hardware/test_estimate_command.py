@@ -25,6 +25,7 @@ TOTALS = {
     "tiles",
     "utilisation",
 }
+CHIP = ("--chip", "rram_32nm")
 TABLES = {"layers", "area_components_mm2", "energy_components_uj", "latency_components_ms"}
 
 
@@ -66,7 +67,7 @@ def test_a_list_gives_one_entry_each(tmp_path: Path) -> None:
 
 def test_set_overrides_the_chip(workload: str) -> None:
     plain, small = (
-        documents(run("estimate", workload, "--json", *more))[0]
+        documents(run("estimate", workload, *CHIP, "--json", *more))[0]
         for more in ([], ["--set", "crossbar_rows=32", "--set", "adc_kind=flash"])
     )
     assert small["crossbars"] > plain["crossbars"]
@@ -83,25 +84,25 @@ def test_mistakes_are_request_errors(workload: str) -> None:
     for arguments in (
         ("estimate", "absent.json"),
         ("estimate", workload, "--chip", "none"),
-        ("estimate", workload, "--set", "crossbar_rows"),
-        ("estimate", workload, "--set", "crossbar_row=3"),
-        ("estimate", workload, "--set", "crossbar_rows=1"),
-        ("estimate", workload, "--sweep", "crossbar_rows"),
-        ("estimate", workload, "--sweep", "crossbar_rows="),
-        ("estimate", workload, "--sweep", "crossbar_rows=32,,64"),
-        ("estimate", workload, "--sweep", "crossbar_rows=32,1"),
-        ("estimate", workload, "--sweep", "cell_bits=1", "--sweep", "cell_bits=2"),
-        ("estimate", workload, "--sweep", "cell_bits=1", "--sensitivity"),
-        ("estimate", workload, "--sweep", "a=1", "--sweep", "b=1", "--sweep", "c=1"),
-        ("estimate", workload, "--sweep", "input_rate=2"),
-        ("estimate", workload, "--sweep", "weight_bits=33"),
+        ("estimate", workload, *CHIP, "--set", "crossbar_rows"),
+        ("estimate", workload, *CHIP, "--set", "crossbar_row=3"),
+        ("estimate", workload, *CHIP, "--set", "crossbar_rows=1"),
+        ("estimate", workload, *CHIP, "--sweep", "crossbar_rows"),
+        ("estimate", workload, *CHIP, "--sweep", "crossbar_rows="),
+        ("estimate", workload, *CHIP, "--sweep", "crossbar_rows=32,,64"),
+        ("estimate", workload, *CHIP, "--sweep", "crossbar_rows=32,1"),
+        ("estimate", workload, *CHIP, "--sweep", "cell_bits=1", "--sweep", "cell_bits=2"),
+        ("estimate", workload, *CHIP, "--sweep", "cell_bits=1", "--sensitivity"),
+        ("estimate", workload, *CHIP, "--sweep", "a=1", "--sweep", "b=1", "--sweep", "c=1"),
+        ("estimate", workload, *CHIP, "--sweep", "input_rate=2"),
+        ("estimate", workload, *CHIP, "--sweep", "weight_bits=33"),
         ("chips", "none"),
     ):
         assert isinstance(run(*arguments).exception, RequestError), arguments
 
 
 def test_json_has_figures_of_merit_and_layers_by_component(workload: str) -> None:
-    (cost,) = documents(run("estimate", workload, "--json"))
+    (cost,) = documents(run("estimate", workload, *CHIP, "--json"))
     assert cost["merit"]["energy_delay_uj_ms"] == cost["energy_uj"] * cost["latency_ms"]
     assert cost["merit"]["dense_synaptic_operations"] == 2 * 2 * 1000
     for layer in cost["layers"]:
@@ -112,7 +113,7 @@ def test_json_has_figures_of_merit_and_layers_by_component(workload: str) -> Non
 
 
 def test_shares_and_totals_are_told(workload: str) -> None:
-    lines = run("estimate", workload).stdout.splitlines()
+    lines = run("estimate", workload, *CHIP).stdout.splitlines()
     rows = [line.split() for line in lines]
     totals = [row for row in rows if row[:1] == ["total"]]
     assert len(totals) == 2  # by layer, by component
@@ -125,7 +126,7 @@ def test_shares_and_totals_are_told(workload: str) -> None:
 
 def test_a_sweep_is_a_list_with_what_was_swept(workload: str) -> None:
     entries = documents(
-        run("estimate", workload, "--json", "--sweep", "adc_kind=sar,flash", "--sweep",
+        run("estimate", workload, *CHIP, "--json", "--sweep", "adc_kind=sar,flash", "--sweep",
             "input_rate=0.1,.5")
     )  # fmt: skip
     assert [each["sweep"] for each in entries] == [
@@ -139,7 +140,7 @@ def test_a_sweep_is_a_list_with_what_was_swept(workload: str) -> None:
 
 
 def test_a_sweep_shows_each_point_against_the_design(workload: str) -> None:
-    result = run("estimate", workload, "--sweep", "rows_per_read=16,64", "--sweep",
+    result = run("estimate", workload, *CHIP, "--sweep", "rows_per_read=16,64", "--sweep",
                  "crossbar_rows=32,64")  # fmt: skip
     assert result.exit_code == 0
     rows = [line.split() for line in result.stdout.splitlines()]
@@ -150,12 +151,12 @@ def test_a_sweep_shows_each_point_against_the_design(workload: str) -> None:
 
 
 def test_sensitivity_ranks_parameters(workload: str) -> None:
-    (entry,) = documents(run("estimate", workload, "--json", "--sensitivity"))
+    (entry,) = documents(run("estimate", workload, *CHIP, "--json", "--sensitivity"))
     by_name = {each["name"]: each for each in entry["parameters"]}
     assert by_name["clock_mhz"]["low"]["value"] == 450
     assert by_name["clock_mhz"]["high"]["changes"]["area_mm2"] == 0
     assert by_name["adc_kind"]["low"] is None
-    shown = run("estimate", workload, "--sensitivity").stdout.splitlines()
+    shown = run("estimate", workload, *CHIP, "--sensitivity").stdout.splitlines()
     names = [line.split()[0] for line in shown[4:] if line.strip()]
     felt = [name for name in by_name if name in names]
     assert names[: len(felt)] == felt
@@ -167,7 +168,7 @@ def test_sensitivity_ranks_parameters(workload: str) -> None:
 @pytest.mark.parametrize("more", [[], ["--sensitivity"], ["--sweep", "timesteps=1,2,4"]])
 def test_figures_are_written(workload: str, tmp_path: Path, suffix: str, more: list[str]) -> None:
     path = tmp_path / f"figure{suffix}"
-    result = run("estimate", workload, "--figure", str(path), "--json", *more)
+    result = run("estimate", workload, *CHIP, "--figure", str(path), "--json", *more)
     assert documents(result)
     heads = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
     assert path.read_bytes().startswith(heads[suffix])
@@ -189,15 +190,15 @@ def test_a_figure_that_cannot_be_is_known_before_anything_is_told(
     taken = tmp_path / "taken.png"
     taken.mkdir()
     for name in ("a.txt", "a", str(tmp_path / "nowhere" / "a.png"), str(taken)):
-        result = run("estimate", workload, "--figure", name)
+        result = run("estimate", workload, *CHIP, "--figure", name)
         assert isinstance(result.exception, RequestError), name
         assert result.stdout == ""
 
 
 def test_a_chip_that_loses_information_is_told(workload: str) -> None:
     lossy = ("--set", "rows_per_read=64", "--set", "adc_levels=8")
-    assert "accuracy on it is another one" in run("estimate", workload, *lossy).stderr
-    assert run("estimate", workload).stderr == ""
+    assert "accuracy on it is another one" in run("estimate", workload, *CHIP, *lossy).stderr
+    assert run("estimate", workload, *CHIP).stderr == ""
 
 
 def test_two_chips_are_compared_by_what_differs() -> None:

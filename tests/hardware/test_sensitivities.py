@@ -102,4 +102,4 @@ def test_an_effect_is_a_factor_either_way() -> None:
 @pytest.mark.parametrize("step", [0.0, 1.0, -0.1, float("nan")])
 def test_a_step_is_between_nothing_and_all(step: float) -> None:
     with pytest.raises(RequestError, match="step"):
-        sensitivity(VGG9, step=step)
+        sensitivity(VGG9, "rram_32nm", step=step)
