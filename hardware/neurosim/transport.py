@@ -142,8 +142,9 @@ def _htree_bus(
     levels = doublings(np.maximum(floor.grid_rows, floor.grid_columns))
     wires = h_tree(design, levels, tile_sides)
     length, cycles = design.by_layer(wires.energy_length), unit.cycles(wires.delay)
-    share = floor.tiles / np.maximum(floor.all_tiles, 1.0)
-    bits = np.maximum(1.0, np.ceil(design.bus_bits * share))
+    # multiplied before it is divided: a whole number of bits must not round up to the next
+    bits = np.ceil(design.bus_bits * floor.tiles / np.maximum(floor.all_tiles, 1.0))
+    bits = np.maximum(1.0, bits)
     toggled_in = np.ceil(maps.in_toggle * maps.sent_in / bits) * bits
     toggled_out = np.ceil(maps.out_toggle * maps.sent_out / bits) * bits
     moved = np.ceil((maps.sent_in + maps.sent_out) / bits) * design.by_layer(cycles)
