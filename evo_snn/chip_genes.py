@@ -25,6 +25,7 @@ from evo_snn.config import HardwareSection
 from genomes.errors import RequestError, unknown_name
 from genomes.genes import Choice, Gene
 from hardware import Chip, Parameter, load_chip
+from hardware.chip_file import TOGETHER
 from hardware.variants import changed
 
 PREFIX = "chip."
@@ -36,7 +37,7 @@ MOST_CHIPS = 20_000
 CHIP = "chip"  # names among a run's meta data: the first of the bases,
 CHIPS_BY_NODE = "chips_by_node"  # and all of them where there are several
 
-_TOGETHER = {"crossbar_size": ("crossbar_rows", "crossbar_columns")}
+
 _NODE = "technology_nm"
 
 _SECTION = "hardware.genes"
@@ -92,7 +93,7 @@ class ChipGenes:
             parameter: value
             for key, value in values.items()
             if key != _NODE
-            for parameter in _TOGETHER.get(key, (key,))
+            for parameter in TOGETHER.get(key, (key,))
         }
         return changed(base, parameters) if parameters else base
 
@@ -216,7 +217,7 @@ def _check_keys(section: HardwareSection) -> None:
     """Refuse a parameter that is said twice: by two genes, or as an override too."""
     said = {key: f"hardware.{key}" for key in section.overrides}
     for key in section.genes:
-        for parameter in _TOGETHER.get(key, (key,)):
+        for parameter in TOGETHER.get(key, (key,)):
             if parameter in said:
                 allowed = f"what {said[parameter]} does not say too"
                 raise RequestError(f"{_SECTION}.{key}", parameter, allowed, "Leave one of them.")
@@ -241,7 +242,7 @@ def _base(section: HardwareSection, node: Mapping[str, Any]) -> Chip:
         {
             parameter: values[end]
             for key, values in section.genes.items()
-            for parameter in _TOGETHER.get(key, (key,))
+            for parameter in TOGETHER.get(key, (key,))
         }
         for end in (0, -1)
     ]
@@ -258,7 +259,7 @@ def _base(section: HardwareSection, node: Mapping[str, Any]) -> Chip:
 def _gene(key: str, values: Sequence[Any], chip: Chip) -> Gene:
     """A gene of a parameter, its values checked as the chip checks them."""
     place = f"{_SECTION}.{key}"
-    parameters = [_parameter(name, chip) for name in _TOGETHER.get(key, (key,))]
+    parameters = [_parameter(name, chip) for name in TOGETHER.get(key, (key,))]
     choices: list[Choice] = []
     for value in values:
         try:
@@ -280,7 +281,7 @@ def _parameter(name: str, chip: Chip) -> Parameter:
     for parameter in chip.parameters:
         if parameter.name == name:
             return parameter
-    raise unknown_name(_SECTION, name, [*chip.values, *_TOGETHER])
+    raise unknown_name(_SECTION, name, [*chip.values, *TOGETHER])
 
 
 def _of_gene(key: str, error: RequestError) -> RequestError:

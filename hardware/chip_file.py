@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -30,6 +31,11 @@ from hardware.parameter import Parameter, Scalar
 _NODE = "technology_nm"
 _VALUES = {"value", "by_technology_nm"}
 _MOST_HEIRS = 16
+
+#: Keys that stand for several parameters, which get the same value.
+TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"crossbar_size": ("crossbar_rows", "crossbar_columns")}
+)
 
 #: What a file may repeat, but not change.
 _MEANING = ("description", "unit", "range", "choices")
@@ -213,6 +219,7 @@ def parameters_of(file: ChipFile, overrides: Mapping[str, Any]) -> tuple[Paramet
             value, or a file that changes what a parameter means.
     """
     known = reference(file.model)
+    overrides = _single(overrides, known)
     for key in file.parameters:
         if key not in known:
             raise unknown_name("chip.parameters", key, known)
@@ -222,7 +229,7 @@ def parameters_of(file: ChipFile, overrides: Mapping[str, Any]) -> tuple[Paramet
             raise RequestError(f"chip.parameters.{key}", "nothing", "a value", remedy)
     for key in overrides:
         if key not in known:
-            raise unknown_name("chip parameter", key, known)
+            raise unknown_name("chip parameter", key, [*known, *TOGETHER])
     for key, table in file.parameters.items():
         _check_table(known[key], table)
     node = None
@@ -232,6 +239,16 @@ def parameters_of(file: ChipFile, overrides: Mapping[str, Any]) -> tuple[Paramet
     return tuple(
         _parameter(known[key], table, node, overrides) for key, table in file.parameters.items()
     )
+
+
+def _single(overrides: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Overrides with each parameter under its own key."""
+    single: dict[str, Any] = {}
+    for key, value in overrides.items():
+        together = TOGETHER.get(key, (key,))
+        names = together if all(name in known for name in together) else (key,)
+        single |= dict.fromkeys(names, value)
+    return single
 
 
 def _nodes(file: ChipFile, node: Parameter, overrides: Mapping[str, Any]) -> tuple[Scalar, ...]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from genomes.errors import RequestError
 from genomes.workload import Workload
 from hardware.chip import DEFAULT_CHIP, Chip
+from hardware.chip_file import TOGETHER
 from hardware.estimator import is_lossless, totals
 from hardware.parameter import Parameter, Value
-from hardware.variants import TOGETHER, ChipVariants
+from hardware.variants import ChipVariants
 
 #: The costs whose changes are told.
 COSTS = ("area_mm2", "energy_uj", "latency_ms")

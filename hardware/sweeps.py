@@ -11,9 +11,10 @@ from typing import Any
 from genomes.errors import RequestError, unknown_name
 from genomes.workload import Workload
 from hardware.chip import DEFAULT_CHIP, Chip
+from hardware.chip_file import TOGETHER
 from hardware.cost import Cost
 from hardware.estimator import estimate
-from hardware.variants import FACTS, TOGETHER, ChipVariants, with_facts
+from hardware.variants import FACTS, ChipVariants, with_facts
 
 #: Points of a grid; more is no question that a person asks.
 MOST_POINTS = 10_000

@@ -18,11 +18,6 @@ from hardware.models import MODELS
 _NODE = "technology_nm"
 _MOST_SCALE = 1e6
 
-#: Keys that stand for several parameters, which get the same value.
-TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"crossbar_size": ("crossbar_rows", "crossbar_columns")}
-)
-
 Document = dict[str, Any]
 
 

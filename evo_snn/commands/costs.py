@@ -127,7 +127,7 @@ def _sweep_costs(cost: "Cost | None", base: "Cost") -> list[float | None]:
 
 def print_sensitivity(title: str, found: Sequence["Sensitivity"]) -> None:
     """A row a parameter that has an effect, the largest first."""
-    from hardware.variants import TOGETHER
+    from hardware.chip_file import TOGETHER
 
     felt = [each for each in found if each.effect > 0]
     rows = [

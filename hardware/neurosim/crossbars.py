@@ -125,7 +125,8 @@ def check_device(chip: Chip) -> None:
     rows, columns = chip.number("crossbar_rows"), chip.number("crossbar_columns")
     if rows != columns:
         allowed = f"crossbar_rows {rows:g}: there are figures for square crossbars only"
-        raise RequestError("crossbar_columns", int(columns), allowed)
+        remedy = "crossbar_size sets both."
+        raise RequestError("crossbar_columns", int(columns), allowed, remedy)
     if chip.word("memory") == "sram" and chip.number("cell_bits") > 1:
         raise RequestError("cell_bits", int(chip.number("cell_bits")), "1 for SRAM")
     if chip.word("other_resistances") == "refused" and _device(chip) is None:

@@ -1,12 +1,14 @@
 """The default model against arithmetic done by hand, part by part, from the preset's figures."""
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
 import pytest
 
+import hardware
 from genomes.workload import Workload
-from hardware import Chip, Cost, estimate, load_chip
+from hardware import Chip, Cost, load_chip
 from hardware.units import reading
 
 # A linear layer of 10 inputs and 4 outputs, 2-bit weights, 2 time steps, on the default chip:
@@ -85,6 +87,14 @@ LEAKAGE_NW = (
     + 10 * 0.2231
     + 64 * 1.719 * (2 * TILE_UM + 2 * CHIP_UM) * 1e-3
 )
+
+
+def estimate(
+    workload: Workload,
+    chip: Chip | str = "rram_32nm",
+    overrides: Mapping[str, Any] | None = None,
+) -> Cost:
+    return hardware.estimate(workload, chip, overrides)
 
 
 def network(*layers: dict[str, Any], timesteps: int = 2) -> Workload:

@@ -89,7 +89,7 @@ def classifier(widths: tuple[int, ...], size: int = 8) -> Workload:
 def test_small_networks_cost_less_than_large_ones() -> None:
     """On 8 x 8 images, chips grow with the network instead of being all one tile."""
     nets = [(8, 8), (16, 16), (16, 16, 16), (16, 32, 32), (32, 32, 32, 32), (32,) * 6]
-    costs = estimate([classifier(net) for net in nets])
+    costs = estimate([classifier(net) for net in nets], "rram_32nm")
     areas = [cost.area_mm2 for cost in costs]
     assert areas == sorted(set(areas))
     assert areas[-1] > 5 * areas[0]
