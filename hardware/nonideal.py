@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hardware.conditions import Conditions
-from hardware.conductance import CellTable, Encoding, Ints
+from hardware.conductance import CellTable, Encoding, Floats, Ints
 
 Streams = Callable[[str], torch.Generator]
 """The random generator, on the CPU, of each cause: ``programming``, ``faults``, ``drift``,
@@ -59,20 +59,58 @@ class Instance:
         return (self.cells @ powers) * self.gain - encoding.offset
 
 
-def draw(
-    levels: Tensor,
-    encoding: Encoding,
-    table: CellTable,
-    conditions: Conditions,
-    streams: Streams,
-    wiring: Wiring,
-) -> Instance:
+@dataclass(frozen=True)
+class Stored:
+    """What is written to the cells of a layer, and how far each of them may be from it.
+
+    Attributes:
+        shape: (out, rows).
+        encoding: How the levels are stored.
+        table: What becomes of a cell of each level.
+        target: (out · rows, S) float32, the cells' levels.
+        deviation, drift_mean, drift_deviation, read: The table's figures for each cell, shaped as
+            `target`; None where all are zero.
+    """
+
+    shape: tuple[int, int]
+    encoding: Encoding
+    table: CellTable
+    target: Tensor
+    deviation: Tensor | None
+    drift_mean: Tensor | None
+    drift_deviation: Tensor | None
+    read: Tensor | None
+
+    @classmethod
+    def of(cls, levels: Tensor, encoding: Encoding, table: CellTable) -> Stored:
+        """Store levels (out, rows), whole numbers."""
+        codes = (levels.cpu().long() + encoding.largest).flatten()
+        cells = encoding.table()
+
+        def by_cell(values: Floats, *, wanted: bool = True) -> Tensor | None:
+            if not wanted or not values.any():
+                return None
+            return torch.from_numpy(values[cells]).float().index_select(0, codes)
+
+        target = torch.from_numpy(cells).float().index_select(0, codes)
+        drifts = table.drift_time > 0
+        return cls(
+            shape=(levels.shape[0], levels.shape[1]),
+            encoding=encoding,
+            table=table,
+            target=target,
+            deviation=by_cell(table.deviation),
+            drift_mean=by_cell(table.drift_mean, wanted=drifts),
+            drift_deviation=by_cell(table.drift_deviation, wanted=drifts),
+            read=by_cell(table.read),
+        )
+
+
+def draw(stored: Stored, conditions: Conditions, streams: Streams, wiring: Wiring) -> Instance:
     """Draw the cells of a layer.
 
     Args:
-        levels: (out, rows), whole numbers.
-        encoding: How they are stored.
-        table: What becomes of a cell of each level.
+        stored: What is written to them.
         conditions: Gives faults, wires and drift compensation.
         streams: See `Streams`.
         wiring: See `Wiring`.
@@ -80,15 +118,12 @@ def draw(
     Returns:
         With ideal cells exactly the levels that were stored.
     """
-    codes = (levels.cpu().long() + encoding.largest).flatten()
-    stored = encoding.table()
-    target = _by_code(stored.astype(np.float64), codes)
-    cells = _programmed(target, stored, codes, table, streams)
-    cells = _with_faults(cells, table.top, conditions, streams)
-    gain = _compensation(target, cells) if conditions.drift_compensation else 1.0
-    cells = cells.view(*levels.shape, -1)
+    cells = _programmed(stored, streams)
+    cells = _with_faults(cells, stored.table.top, conditions, streams)
+    gain = _compensation(stored.target, cells) if conditions.drift_compensation else 1.0
+    cells = cells.view(*stored.shape, -1)
     if wiring.wire_ohm > 0:
-        cells = _attenuated(cells, table, wiring)
+        cells = _attenuated(cells, stored.table, wiring)
     return Instance(cells, gain)
 
 
@@ -98,35 +133,31 @@ def _compensation(target: Tensor, cells: Tensor) -> float:
     return stored / left if stored > 0 and left > 0 else 1.0
 
 
-def _by_code(values: np.ndarray, codes: Tensor) -> Tensor:
-    """(n, S) float32: the row of each weight's level."""
-    return torch.from_numpy(values).float().index_select(0, codes)
-
-
-def _programmed(
-    target: Tensor, stored: Ints, codes: Tensor, table: CellTable, streams: Streams
-) -> Tensor:
+def _programmed(stored: Stored, streams: Streams) -> Tensor:
     """Effective levels after programming, drift and read noise; see `CellTable`."""
+    table, cells = stored.table, stored.target
 
-    def normal(cause: str, deviation: np.ndarray) -> Tensor:
-        noise = torch.empty_like(target).normal_(generator=streams(cause))
-        return noise.mul_(_by_code(deviation[stored], codes))
+    def normal(cause: str, deviation: Tensor) -> Tensor:
+        return torch.empty_like(deviation).normal_(generator=streams(cause)).mul_(deviation)
 
-    cells = target
-    if table.shift or table.deviation.any():
-        # At least -floor: no conductance is negative.
-        change = normal("programming", table.deviation) + table.shift
-        cells = (target + change).clamp_min_(-table.floor)
+    if stored.deviation is not None:
+        cells = normal("programming", stored.deviation).add_(cells)
+    if table.shift:
+        cells = cells + table.shift
+    if cells is not stored.target:
+        cells = cells.clamp_min_(-table.floor)  # no conductance is negative
     factor = None
-    if table.drift_time > 0:
-        nu = normal("drift", table.drift_deviation) + _by_code(table.drift_mean[stored], codes)
-        factor = nu.abs_().mul_(-table.drift_time).exp_()
-    if table.read.any():
-        read = normal("reading", table.read).add_(1).clamp_min_(0)
+    if stored.drift_mean is not None:
+        nu = stored.drift_mean
+        if stored.drift_deviation is not None:
+            nu = normal("drift", stored.drift_deviation).add_(nu).abs_()
+        factor = (nu * -table.drift_time).exp_()
+    if stored.read is not None:
+        read = normal("reading", stored.read).add_(1).clamp_min_(0)
         factor = read if factor is None else factor.mul_(read)
     if factor is None:
         return cells
-    return (cells + table.floor) * factor - table.floor
+    return factor.mul_(cells + table.floor).sub_(table.floor)
 
 
 def _with_faults(cells: Tensor, top: int, conditions: Conditions, streams: Streams) -> Tensor:
@@ -135,7 +166,9 @@ def _with_faults(cells: Tensor, top: int, conditions: Conditions, streams: Strea
     if both == 0:
         return cells
     chance = torch.empty_like(cells).uniform_(generator=streams("faults"))
-    return cells.masked_fill(chance < both, 0.0).masked_fill(chance < on, float(top))
+    faulty = (chance < both).flatten().nonzero().squeeze(1)
+    stuck = (chance.flatten()[faulty] < on) * float(top)
+    return cells.flatten().index_put((faulty,), stuck).view_as(cells)
 
 
 def _attenuated(cells: Tensor, table: CellTable, wiring: Wiring) -> Tensor:

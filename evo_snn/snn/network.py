@@ -32,18 +32,29 @@ class Network(nn.Module):
     Attributes:
         architecture: what is run.
         layers, neurons: by ``slot(name)``; a read-out has no neurons.
+
+    Args:
+        architecture: what is run.
+        layers: one for each of the architecture's.
+        neurons: another network's, to be shared; new ones without them.
     """
 
-    def __init__(self, architecture: Architecture, layers: Iterable[nn.Module]) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        layers: Iterable[nn.Module],
+        neurons: nn.ModuleDict | None = None,
+    ) -> None:
         super().__init__()
         self.architecture = architecture
         specifications = architecture.layers
         self.layers = nn.ModuleDict(
             {slot(one.name): layer for one, layer in zip(specifications, layers, strict=True)}
         )
-        self.neurons = nn.ModuleDict(
-            {slot(one.name): SpikingNeuron(one.neuron) for one in specifications if one.neuron}
-        )
+        if neurons is None:
+            fresh = {one.name: SpikingNeuron(one.neuron) for one in specifications if one.neuron}
+            neurons = nn.ModuleDict({slot(name): neuron for name, neuron in fresh.items()})
+        self.neurons = neurons
 
     def forward(self, x: Tensor, observe: Observer | None = None) -> Tensor:
         """Class scores (batch, classes) of samples (batch, *input_shape) in [0, 1].

@@ -9,7 +9,7 @@ chip's ADCs (``reads.py``). Both are drawn from the same cells.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Literal, cast
@@ -26,18 +26,21 @@ from hardware.chip import Chip
 from hardware.conditions import Conditions
 from hardware.conductance import (
     CellTable,
-    Encoding,
     Ints,
     cell_table,
     encoding,
     kernel_layers,
     row_blocks,
 )
-from hardware.nonideal import Instance, Streams, Wiring, draw
+from hardware.nonideal import Instance, Stored, Streams, Wiring, draw
 from hardware.units import Reading, reading
 
+PathName = Literal["fast", "exact"]
 
-@torch.no_grad()
+Rates = Mapping[str, tuple[float, float]]
+"""Layer name to (input rate, output rate), as ``Activity.rates`` gives them."""
+
+
 def on_chip(
     network: DeployedNetwork,
     chip: Chip,
@@ -46,14 +49,15 @@ def on_chip(
     seed: int,
     instance: int = 0,
     seconds: float = 0.0,
-    path: Literal["fast", "exact"] = "fast",
+    path: PathName = "fast",
     calibration: Tensor | None = None,
-    rates: Mapping[str, tuple[float, float]] | None = None,
+    rates: Rates | None = None,
 ) -> Network:
     """The network as one instance of the chip runs it: a pure function of its arguments.
 
     With ideal cells and ADCs that tell all sums apart, both paths give the deployed network's
-    spikes and scores bit for bit. Layers in the digital domain are the deployed network's.
+    spikes and scores bit for bit. Layers in the digital domain, and all neurons, are the deployed
+    network's own.
 
     Args:
         network: What is to run, on any device.
@@ -66,46 +70,66 @@ def on_chip(
         path: ``fast`` or ``exact``; the ADCs are part of the exact path only.
         calibration: Samples (n, *input_shape) that set the range of each layer's ADCs in the exact
             path, layer by layer; without them the ADCs span every sum of ideal cells.
-        rates: Layer name to (input rate, output rate) as ``Activity.rates`` gives them, for which
-            wire resistance is worked out; without them ``conditions.wire_rate`` is.
+        rates: Spike rates for which wire resistance is worked out; without them
+            ``conditions.wire_rate`` is.
 
     Raises:
         RequestError: as ``hardware.conditions.check_conditions``.
     """
-    table = cell_table(chip, conditions, seconds)
-    architecture = network.architecture
-    kernels = kernel_layers(architecture.workload, chip)
-    layers: list[DeployedLayer] = []
-    for layer, work, module, by_kernel in zip(
-        architecture.layers,
-        architecture.workload.layers,
-        network.layers.values(),
-        kernels,
-        strict=True,
-    ):
-        deployed = cast(DeployedLayer, module)
-        if work.domain == "digital":
-            layers.append(deployed)
-            continue
-        rate = conditions.wire_rate if rates is None else rates[layer.name][0]
-        place = _Place.of(layer, chip, by_kernel=by_kernel)
-        streams = _streams(seed, instance, layer.name)
-        drawn = _drawn(deployed.levels, place, table, conditions, rate, streams)
-        if path == "fast":
-            layers.append(PerturbedLayer(deployed, drawn.levels(place.encoding)))
-        else:
-            converter = place.converter(table, conditions)
-            layers.append(
-                ReadLayer(deployed, drawn, place.encoding, place.groups, converter).to(
-                    deployed.levels.device
-                )
-            )
-    result = DeployedNetwork(architecture, layers, network.neurons)
-    scale = layers[0].scale
-    result.neurons.to(device=scale.device, dtype=scale.dtype)
-    if path == "exact" and calibration is not None:
-        _calibrate(result, calibration)
-    return result
+    drawn = chip_instances(
+        network,
+        chip,
+        conditions,
+        seed=seed,
+        instances=[instance],
+        seconds=seconds,
+        path=path,
+        calibration=calibration,
+        rates=rates,
+    )
+    return next(drawn)
+
+
+def chip_instances(
+    network: DeployedNetwork,
+    chip: Chip,
+    conditions: Conditions,
+    *,
+    seed: int,
+    instances: Iterable[int],
+    seconds: float = 0.0,
+    path: PathName = "fast",
+    calibration: Tensor | None = None,
+    rates: Rates | None = None,
+) -> Iterator[Network]:
+    """What `on_chip` gives for each of some instances, sooner: what they share is made once.
+
+    Args:
+        network: As for `on_chip`, like all the others.
+        chip: As for `on_chip`.
+        conditions: As for `on_chip`.
+        seed: As for `on_chip`.
+        instances: Numbers of the instances.
+        seconds: As for `on_chip`.
+        path: As for `on_chip`.
+        calibration: As for `on_chip`.
+        rates: As for `on_chip`.
+
+    Raises:
+        RequestError: as ``hardware.conditions.check_conditions``.
+    """
+    with torch.no_grad():
+        places = _places(network, chip, conditions, seconds, rates)
+    for instance in instances:
+        with torch.no_grad():
+            layers = [
+                deployed if place is None else place.layer(deployed, seed, instance, path)
+                for deployed, place in places
+            ]
+            drawn = Network(network.architecture, layers, network.neurons)
+            if path == "exact" and calibration is not None:
+                _calibrate(drawn, calibration)
+        yield drawn.eval()
 
 
 def noisy_levels(
@@ -134,11 +158,13 @@ def noisy_levels(
         RequestError: as ``hardware.conditions.check_conditions``.
     """
     table = cell_table(chip, conditions)
-    place = _Place.of(layer, chip, by_kernel=chip.word("mapping") == "kernel")
+    by_kernel = chip.word("mapping") == "kernel"
     with torch.no_grad():
-        drawn = _drawn(levels, place, table, conditions, conditions.wire_rate, lambda _: generator)
-        effective = drawn.levels(place.encoding).view(levels.shape)
-    return straight_through(levels, effective.to(levels))
+        place = _Place.of(
+            levels, layer, chip, table, conditions, conditions.wire_rate, by_kernel=by_kernel
+        )
+        effective = place.drawn(lambda _: generator).levels(place.stored.encoding)
+    return straight_through(levels, effective.view(levels.shape).to(levels))
 
 
 class PerturbedLayer(DeployedLayer):
@@ -162,50 +188,101 @@ class PerturbedLayer(DeployedLayer):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a layer lies on a chip: its slices, row blocks and row groups."""
+    """A layer on a chip: what its cells hold, and how they are wired and read.
 
-    encoding: Encoding
-    blocks: tuple[Ints, ...]
-    columns: int
+    Attributes:
+        stored: Its cells.
+        conditions: What is not ideal.
+        wiring: Its crossbars.
+        read: How their columns are read.
+    """
+
+    stored: Stored
+    conditions: Conditions
+    wiring: Wiring
     read: Reading
 
     @classmethod
-    def of(cls, layer: Layer, chip: Chip, *, by_kernel: bool) -> _Place:
+    def of(
+        cls,
+        levels: Tensor,
+        layer: Layer,
+        chip: Chip,
+        table: CellTable,
+        conditions: Conditions,
+        rate: float,
+        *,
+        by_kernel: bool,
+    ) -> _Place:
         channels = layer.in_shape[0] if layer.kernel else prod(layer.in_shape)
         height = int(chip.number("crossbar_rows"))
         blocks = row_blocks(channels, prod(layer.kernel), height, by_kernel=by_kernel)
+        read = reading(chip)
+        # Of a block's rows only those that are read at once are active.
+        active = rate * min(1.0, read.rows / max(map(len, blocks)))
         columns = int(chip.number("crossbar_columns"))
-        return cls(encoding(chip, layer.weight_bits), tuple(blocks), columns, reading(chip))
+        return cls(
+            Stored.of(levels.flatten(1), encoding(chip, layer.weight_bits), table),
+            conditions,
+            Wiring(conditions.wire_ohm, active, tuple(blocks), columns),
+            read,
+        )
+
+    def drawn(self, streams: Streams) -> Instance:
+        """The cells of one instance."""
+        return draw(self.stored, self.conditions, streams, self.wiring)
+
+    def layer(
+        self, deployed: DeployedLayer, seed: int, instance: int, path: PathName
+    ) -> PerturbedLayer | ReadLayer:
+        """The layer on one instance."""
+        drawn = self.drawn(_streams(seed, instance, deployed.layer.name))
+        code = self.stored.encoding
+        if path == "fast":
+            return PerturbedLayer(deployed, drawn.levels(code))
+        layer = ReadLayer(deployed, drawn, code, self._groups, self._converter())
+        return layer.to(deployed.levels.device)
 
     @property
-    def groups(self) -> list[Ints]:
+    def _groups(self) -> list[Ints]:
         """Rows that are read at once."""
         size = self.read.rows
-        return [block[k : k + size] for block in self.blocks for k in range(0, len(block), size)]
+        return [
+            block[k : k + size] for block in self.wiring.blocks for k in range(0, len(block), size)
+        ]
 
-    def wiring(self, conditions: Conditions, rate: float) -> Wiring:
-        """Wires, where a share of the rows that are read at once is active."""
-        read_share = min(1.0, self.read.rows / max(map(len, self.blocks)))
-        return Wiring(conditions.wire_ohm, rate * read_share, self.blocks, self.columns)
-
-    def converter(self, table: CellTable, conditions: Conditions) -> Converter | None:
+    def _converter(self) -> Converter | None:
         """The ADCs, unless their rounding is left out."""
-        if not conditions.adc:
+        if not self.conditions.adc:
             return None
-        most = max(map(len, self.groups))
-        return Converter(self.read.levels, most * table.top, conditions.adc_quantile)
+        full = max(map(len, self._groups)) * self.stored.table.top
+        return Converter(self.read.levels, full, self.conditions.adc_quantile)
 
 
-def _drawn(
-    levels: Tensor,
-    place: _Place,
-    table: CellTable,
+def _places(
+    network: DeployedNetwork,
+    chip: Chip,
     conditions: Conditions,
-    rate: float,
-    streams: Streams,
-) -> Instance:
-    wiring = place.wiring(conditions, rate)
-    return draw(levels.flatten(1), place.encoding, table, conditions, streams, wiring)
+    seconds: float,
+    rates: Rates | None,
+) -> list[tuple[DeployedLayer, _Place | None]]:
+    """Every layer with its place on the chip; None where it is in the digital domain."""
+    table = cell_table(chip, conditions, seconds)
+    workload = network.architecture.workload
+    places: list[tuple[DeployedLayer, _Place | None]] = []
+    for module, work, by_kernel in zip(
+        network.layers.values(), workload.layers, kernel_layers(workload, chip), strict=True
+    ):
+        deployed = cast(DeployedLayer, module)
+        place = None
+        if work.domain == "memory":
+            layer = deployed.layer
+            rate = conditions.wire_rate if rates is None else rates[layer.name][0]
+            place = _Place.of(
+                deployed.levels, layer, chip, table, conditions, rate, by_kernel=by_kernel
+            )
+        places.append((deployed, place))
+    return places
 
 
 def _streams(seed: int, instance: int, layer: str) -> Streams:

@@ -7,7 +7,7 @@ import torch
 from hardware import load_chip
 from hardware.conditions import Conditions
 from hardware.conductance import Encoding, cell_table, row_blocks
-from hardware.nonideal import Wiring, attenuation, draw
+from hardware.nonideal import Stored, Wiring, attenuation, draw
 
 #: 10 uS on, 1 uS off: one level of a one-bit cell is 9 uS.
 CHIP = {"r_on_ohm": 1e5, "r_off_ohm": 1e6}
@@ -23,7 +23,7 @@ def drawn(levels, *, code=CODE, chip=None, seed=0, seconds=0.0, wiring=None, **c
     table = cell_table(load_chip("rram_32nm", chip or CHIP), asked, seconds)
     rows = levels.shape[1]
     wiring = wiring or Wiring(0.0, 0.15, (np.arange(rows),), 64)
-    return draw(levels, code, table, asked, streams(seed), wiring)
+    return draw(Stored.of(levels, code, table), asked, streams(seed), wiring)
 
 
 def weights(out=200, rows=100, largest=7):

@@ -6,7 +6,7 @@ import torch
 
 from evo_snn.snn import build, deploy
 from evo_snn.snn.layers import DeployedLayer, product
-from evo_snn.snn.on_chip import PerturbedLayer, noisy_levels, on_chip
+from evo_snn.snn.on_chip import PerturbedLayer, chip_instances, noisy_levels, on_chip
 from evo_snn.snn.reads import Converter, ReadLayer, unfolded
 from genomes.architecture import Layer, Neuron
 from genomes.errors import RequestError
@@ -204,13 +204,25 @@ def test_nothing_of_a_chip_is_trained_and_the_deployed_network_is_left_alone(cas
     deployed = cases[2].deployed
     before = {name: value.clone() for name, value in deployed.state_dict().items()}
     for path in ("fast", "exact"):
-        network = on_chip(deployed, chip(), NOISY, seed=1, path=path)
-        assert not any(one.requires_grad for one in network.parameters())
-        with torch.no_grad():
-            for tensor in network.neurons.parameters():
-                tensor.zero_()
+        network = on_chip(deployed, chip(), NOISY, seed=1, path=path, calibration=cases[2].x)
+        assert not network.training
+        assert not network(cases[2].x).requires_grad
     for name, value in deployed.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("path", ["fast", "exact"])
+def test_many_instances_are_those_drawn_one_by_one(cases, path):
+    case = cases[3]
+    keys = {"seed": 4, "path": path, "seconds": 100.0}
+    aged = Conditions(device="pcm_nandakumar_icecs_2019", stuck_on=0.1, wire_ohm=2.0)
+    together = chip_instances(case.deployed, chip(), aged, instances=[2, 0], **keys)
+    for number, network in zip([2, 0], together, strict=True):
+        alone = on_chip(case.deployed, chip(), aged, instance=number, **keys)
+        expected = alone.state_dict()
+        found = network.state_dict()
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_time_changes_the_same_chip(cases):
