@@ -43,10 +43,11 @@ if TYPE_CHECKING:
     from evo_snn.config import Config
     from evo_snn.config_file import load_config
     from evo_snn.datasets import load_dataset
+    from evo_snn.fresh_chips import accuracy_on_chip
+    from evo_snn.full_training import train
     from evo_snn.objectives import objective
     from evo_snn.run import Run, open_run
     from evo_snn.search import NothingFeasible, evolve, resume
-    from evo_snn.training import train
     from genomes.errors import RequestError
     from hardware import estimate
 
@@ -58,6 +59,7 @@ __all__ = [
     "RequestError",
     "Run",
     "__version__",
+    "accuracy_on_chip",
     "estimate",
     "evolve",
     "load_config",
@@ -76,6 +78,7 @@ _HOMES = {
     "NothingFeasible": "evo_snn.search",
     "RequestError": "genomes.errors",
     "Run": "evo_snn.run",
+    "accuracy_on_chip": "evo_snn.fresh_chips",
     "estimate": "hardware",
     "evolve": "evo_snn.search",
     "load_config": "evo_snn.config_file",
@@ -83,7 +86,7 @@ _HOMES = {
     "objective": "evo_snn.objectives",
     "open_run": "evo_snn.run",
     "resume": "evo_snn.search",
-    "train": "evo_snn.training",
+    "train": "evo_snn.full_training",
 }
 
 

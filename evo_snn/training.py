@@ -8,14 +8,12 @@ measures what a chip would run; the best look counts.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cos, pi
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,31 +21,20 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
-from evo_snn.config import DataSection, TrainingSection
+from evo_snn.config import DataSection
 from evo_snn.datasets import Dataset, Split, load_dataset
-from evo_snn.filesystem import write_atomically
-from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.noise import WeightNoise
-from evo_snn.seeds import derived_seed
-from evo_snn.snn import Network, TrainableNetwork, build, deploy
+from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
-from evo_snn.snn.tensors import named_tensors, to_bytes
+from evo_snn.snn.tensors import named_tensors
 from evo_snn.trust import require_trusted
-from genomes.architecture import Architecture
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from evo_snn.run import Run
 
 MEASURED_AT_ONCE = 256
 """Samples a forward pass without gradients: bounds the memory of wide networks."""
-
-FULL_TRAINING_LOOKS = 20
-"""How often full training looks at the validation part."""
-
-DEFAULT_EPOCHS = 100
 
 
 @dataclass(frozen=True)
@@ -252,66 +239,18 @@ def measure(network: Network, samples: Samples) -> tuple[float, dict[str, tuple[
     return correct / len(samples), activity.rates()
 
 
-def train(
-    run: Run,
-    keys: Sequence[str],
-    epochs: int | None = None,
-    *,
-    seed: int | None = None,
-    accept: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Train designs of a run fully, from scratch, and measure them on the test part.
-
-    The best of 20 looks at the validation part is kept; the test part is used once, by the weights
-    of that look. Results are written to ``DIR/trained/KEY.safetensors`` (the trainable network) and
-    ``KEY.json``.
+def data_of(run: Run, accept: Sequence[str] = ()) -> Dataset:
+    """The data set of a run.
 
     Args:
         run: the run.
-        keys: keys of its candidates, or prefixes of them.
-        epochs: passes through the training part, 100 by default.
-        seed: of the initial weights and the order of samples; the run's by default.
         accept: SHA-256 hashes, or their beginnings, of installed data sets that may be used though
             they are not what the run was made with.
 
-    Returns:
-        One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed.
-
     Raises:
-        RequestError: an unknown key, fewer than one epoch, a data set that is not accepted or is
-            not the one that the run began with, or results that would be written elsewhere.
+        RequestError: it is not the one that the run began with, or is not accepted.
     """
-    import pandas as pd
-
-    epochs = DEFAULT_EPOCHS if epochs is None else epochs
-    if epochs < 1:
-        raise RequestError("--epochs", epochs, "1 or more")
-    candidates = [run.candidate(key) for key in keys]
-    for candidate in candidates:
-        require_file_name(candidate.key)
-    refuse_links(run.folder, TRAINED)
-    device = str(checked_device(run.config.training.device))
     require_trusted([one for one in run.plugins if one.kind == "datasets"], accept)
-    data = _data_of(run)
-    seed = run.config.search.seed if seed is None else seed
-    rows = []
-    with ExitStack() as stack:
-        stack.callback(torch.set_num_threads, torch.get_num_threads())
-        make_reproducible(device)
-        for candidate in candidates:
-            architecture = Architecture.from_description(candidate.architecture)
-            own_seed = derived_seed(seed, candidate.key)
-            row, content = _fully_trained(
-                architecture, data, run.config.training, device, epochs, own_seed
-            )
-            row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
-            _keep(run.folder / TRAINED, candidate.key, row, content)
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _data_of(run: Run) -> Dataset:
-    """The data set of a run; RequestError where it is not the one that the run began with."""
     data = dataset(run.config.data)
     if run.data_digest not in (None, data_digest(data)):
         remedy = "Put the file back, or correct data.path in the run's config.toml."
@@ -319,44 +258,3 @@ def _data_of(run: Run) -> Dataset:
             "data", run.config.data.path or run.config.data.name, "the run's own data set", remedy
         )
     return data
-
-
-def _fully_trained(
-    architecture: Architecture,
-    data: Dataset,
-    settings: TrainingSection,
-    device: str,
-    epochs: int,
-    seed: int,
-) -> tuple[dict[str, object], bytes]:
-    """Accuracies and the trained network as safetensors."""
-    samples, validation = on_device(data.train, device), on_device(data.validation, device)
-    network = build(architecture, seed).to(device)
-    fitted = fit(
-        network,
-        samples,
-        validation,
-        steps=epochs * max(1, len(samples) // settings.batch_size),
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        looks=FULL_TRAINING_LOOKS,
-        seed=seed,
-    )
-    with torch.no_grad():
-        for name, tensor in named_tensors(network).items():
-            tensor.copy_(fitted.tensors[name])
-    test_accuracy, _ = measure(deploy(network), on_device(data.test, device))
-    row: dict[str, object] = {
-        "validation_accuracy": fitted.accuracy,
-        "test_accuracy": test_accuracy,
-        "steps": fitted.steps,
-    }
-    about = {"architecture": json.dumps(architecture.describe())}
-    return row, to_bytes(fitted.tensors, about)
-
-
-def _keep(folder: Path, key: str, row: Mapping[str, object], content: bytes) -> None:
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{key}.safetensors", content)
-    write_atomically(folder / f"{key}.json", json.dumps(row, indent=1).encode())

@@ -25,10 +25,10 @@ def train(
 
     run = open_run(folder)
     chosen = list(dict.fromkeys(run.candidate(key).key for key in keys))
-    from evo_snn import training
+    from evo_snn import full_training
 
     with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
-        table = training.train(run, chosen, epochs=epochs, accept=accept or ())
+        table = full_training.train(run, chosen, epochs=epochs, accept=accept or ())
     records = [
         {name: value for name, value in record.items() if value == value}  # noqa: PLR0124 - no NaN
         for record in table.to_dict("records")

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from evo_snn import training
+from evo_snn.full_training import train
 from evo_snn.run import Run
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors, read_tensors, restore
@@ -25,7 +26,6 @@ from evo_snn.training import (
     measure,
     on_device,
     random_batches,
-    train,
 )
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
