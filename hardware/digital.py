@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ def check(chip: Chip) -> None:
     """
     for key in _RISING:
         values = chip.numbers(key)
-        if any(second < first for first, second in zip(values, values[1:], strict=False)):
+        if any(second < first for first, second in pairwise(values)):
             raise RequestError(key, list(values), "numbers that do not fall")
 
 

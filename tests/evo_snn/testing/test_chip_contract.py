@@ -11,10 +11,13 @@ from genomes.errors import RequestError
 from genomes.spaces import make_space
 from hardware import chip_names, estimate
 
+#: NeuroSim reads 128 rows at once with 32 levels: reproduced, not to be searched with.
+LOSSY = {"neurosim_compat"}
+
 
 @pytest.mark.parametrize("name", chip_names())
 def test_every_preset_keeps_the_contract(name: str) -> None:
-    check_chip(name)
+    check_chip(name, searchable=name not in LOSSY)
 
 
 def write(folder: Path, text: str) -> Path:
