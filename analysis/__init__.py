@@ -1,8 +1,9 @@
 """Looking at runs: fronts, convergence and hardware breakdowns as figures for papers.
 
 Every plot takes a run or a table of candidates and ``ax=None``, and returns the Axes it drew on.
-:func:`save_figures` writes all of them into the run's folder. Importing this package loads no
-plotting library; using a function does.
+:func:`save_figures` writes all of them into the run's folder. What is a figure of several axes, of
+a cost, a sweep, a sensitivity or a recosting, is returned as a Figure. Importing this package loads
+no plotting library; using a function does.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.breakdowns import figure_of_cost, figure_of_costs
     from analysis.convergence import plot_best, plot_hypervolume
     from analysis.costs import plot_components, plot_layers
     from analysis.figures import save_figures
     from analysis.fronts import plot_front, plot_pairs, plot_parallel
+    from analysis.recosting import figure_of_recosting
+    from analysis.sweeps import figure_of_sensitivity, figure_of_sweep
 
 __all__ = [
+    "figure_of_cost",
+    "figure_of_costs",
+    "figure_of_recosting",
+    "figure_of_sensitivity",
+    "figure_of_sweep",
     "plot_best",
     "plot_components",
     "plot_front",
@@ -28,6 +37,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "figure_of_cost": "analysis.breakdowns",
+    "figure_of_costs": "analysis.breakdowns",
+    "figure_of_recosting": "analysis.recosting",
+    "figure_of_sensitivity": "analysis.sweeps",
+    "figure_of_sweep": "analysis.sweeps",
     "plot_best": "analysis.convergence",
     "plot_components": "analysis.costs",
     "plot_front": "analysis.fronts",

@@ -157,13 +157,35 @@ with Store.create({str(tmp_path / "run")!r}, environment={{}}, space={{}}, const
     assert loaded_by(code) == set()
 
 
+def test_costing_a_run_on_other_chips_loads_no_torch(tmp_path):
+    make = f"""
+from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.store import Store
+layer = {{"name": "a", "kind": "linear", "in_features": 64, "out_features": 10}}
+workload = {{"schema": "evo-snn workload 1", "timesteps": 4, "layers": [layer]}}
+with Store.create({str(tmp_path / "run")!r}, environment={{}}, space={{}}, constraints={{}},
+                  config_toml='[data]\\nname="digits"\\n[search]\\nspace="plain"',
+                  objectives=[ObjectiveRecord("accuracy", True)]) as store:
+    store.record(Candidate("aa", (0,), (), 0, "ok", {{"accuracy": 0.5}}, trained=True,
+                           workload=workload))
+"""
+    made = python(make)
+    assert made.returncode == 0, made.stderr
+    line = ["recost", str(tmp_path / "run"), "--chip", "spikesim_65nm", "--json"]
+    assert loaded_by(f"from evo_snn.commands import main; main({line!r})") <= {"pandas"}
+
+
 def test_estimating_loads_nothing_heavy(tmp_path):
     layer = {"name": "a", "kind": "linear", "in_features": 64, "out_features": 10}
     workload = {"schema": "evo-snn workload 1", "timesteps": 4, "layers": [layer]}
     path = tmp_path / "workload.json"
     path.write_text(json.dumps(workload))
-    line = ["estimate", str(path), "--json"]
-    assert loaded_by(f"from evo_snn.commands import main; main({line!r})") == set()
+    for more in (["--json"], [], ["--sweep", "timesteps=1,2"], ["--sensitivity"]):
+        line = ["estimate", str(path), *more]
+        assert loaded_by(f"from evo_snn.commands import main; main({line!r})") == set()
+    line = ["estimate", str(path), "--figure", str(tmp_path / "figure.svg")]
+    heavy = loaded_by(f"from evo_snn.commands import main; main({line!r})")
+    assert heavy.isdisjoint({"torch", "norse", "pymoo", "sklearn"})
 
 
 @pytest.mark.parametrize("kind", ["spaces", "chips", "datasets", "objectives"])

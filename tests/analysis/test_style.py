@@ -24,6 +24,8 @@ from evo_snn.candidate import ObjectiveRecord
         ("mean_rate", "Hz", "Mean rate (Hz)"),
         ("parameters", "", "Parameters"),
         ("adc_count", "", "ADC count"),
+        ("energy_delay_uj_ms", "µJ·ms", "Energy delay (µJ·ms)"),
+        ("energy_delay_area_uj_ms_mm2", "µJ·ms·mm²", "Energy delay area (µJ·ms·mm²)"),
     ],
 )
 def test_labels_name_the_unit_once(name: str, unit: str, label: str) -> None:
