@@ -114,13 +114,16 @@ def _latencies(plan: Design, parts: Elements, tiled: Tiles, moved: Transport) ->
     present = plan.layers.present
     clock = plan.parts.clock
     once = plan.matrices.times * present * clock
+    reads = once * plan.present  # a digital layer is on no tile
     steps = plan.layers.steps * present * clock
     return {
-        "adc": parts.adc_cycles * once,
-        "accumulation": (parts.tree_cycles + tiled.tree_cycles + moved.tree_cycles) * once,
-        "buffer": (parts.buffer_cycles + tiled.buffer_cycles + moved.buffer_in_cycles) * once
+        "adc": parts.adc_cycles * reads,
+        "accumulation": (parts.tree_cycles + tiled.tree_cycles + moved.tree_cycles) * reads,
+        "buffer": (parts.buffer_cycles + tiled.buffer_cycles) * reads
+        + moved.buffer_in_cycles * once
         + moved.buffer_out_cycles * steps,
-        "interconnect": (tiled.wire_cycles + moved.wire_in_cycles) * once
+        "interconnect": tiled.wire_cycles * reads
+        + moved.wire_in_cycles * once
         + moved.wire_out_cycles * steps,
         "other": (moved.activation_cycles + moved.pool_cycles) * steps,
     }

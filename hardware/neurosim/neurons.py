@@ -75,7 +75,7 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
         },
         time={
             "neuron": steps * np.ceil(layers.neurons / units[:, None]) * clock,
-            "digital": _digital_time(design),
+            "digital": _digital_time(design, sum_bits),
         },
         leakage=units
         * unit_bits
@@ -123,11 +123,15 @@ def _digital_energy(design: Design, logic: Logic, bits: Floats) -> Floats:
     return products * (read + layers.input_rate * logic.accumulate(bits, bits))
 
 
-def _digital_time(design: Design) -> Floats:
-    """Products shared among the digital units, one a cycle each."""
-    layers = design.layers
+def _digital_time(design: Design, bits: Floats) -> Floats:
+    """Products shared among the digital units; the additions of one product follow each other.
+
+    A cycle is the crossbars' reading time, into which several additions fit.
+    """
+    layers, unit = design.layers, design.parts
     products = np.ceil(layers.weights * layers.positions / design.chip.number("digital_units"))
-    return layers.digital * products * _passes(design) * design.parts.clock
+    cycles = unit.cycles(layers.input_bits * unit.adders.time(bits))
+    return layers.digital * products * cycles * (design.matrices.times * unit.clock)
 
 
 def _offset_energy(design: Design) -> Floats:
