@@ -235,10 +235,10 @@ def _clock(chip: Mapping[str, Value], read: Reading) -> float:
     clock = float(_costs(chip, read, 1)[0, _CLOCK])
     if chip["mux_decoder"] == "unsized":
         return clock
-    rram = dict(chip) | {"adc_kind": "sar", "memory": "rram", "r_on_ohm": 1e5, "r_off_ohm": 1.7e6}
+    sar = dict(chip) | {"adc_kind": "sar"}
     five_bits = replace(read, levels=32)
-    settling = float(_costs(rram, five_bits, 1)[0, _CLOCK]) - _SAR_CONVERSION
-    smallest = rram | {"technology_nm": 22}
+    settling = float(_costs(sar, five_bits, 1)[0, _CLOCK]) - _SAR_CONVERSION
+    smallest = sar | {"technology_nm": 22}
     at_22 = float(_costs(smallest, five_bits, 1)[0, _CLOCK]) - _SAR_CONVERSION
     return clock - settling + at_22 * (_number(chip, "adder_delay_ns") / _ADDER_DELAY_22)
 
@@ -269,7 +269,8 @@ def _conversions(chip: Mapping[str, Value], read: Reading) -> Floats:
         energy = silent + slope * active * _relative_conductance(chip, device)
     if chip["silent_reads"] == "skipped":
         silent = 0.0
-    return np.concatenate([[silent], energy]) * _PJ
+    joined = np.concatenate([[silent], energy]) * _PJ
+    return joined if chip["adc_dips"] == "kept" else np.maximum.accumulate(joined)
 
 
 def _joined(x: Floats, knots: Floats, values: Floats) -> Floats:
