@@ -145,7 +145,7 @@ def crossbars(chip: Chip, read: Reading) -> Crossbars:
 _KEYS = (
     "technology_nm", "crossbar_rows", "cell_bits", "adc_kind", "memory", "columns_per_adc",
     "r_on_ohm", "r_off_ohm", "mux_decoder", "adc_figures", "adc_table_energy_fj",
-    "adc_table_area_um2", "silent_reads", "adder_delay_ns", "crossbar_box",
+    "adc_table_area_um2", "silent_reads", "adder_delay_ns", "crossbar_box", "adc_dips",
 )  # fmt: skip
 
 
