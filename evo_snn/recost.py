@@ -53,7 +53,8 @@ class OnChip:
         candidates: those that could be costed, in the order of evaluation, with this chip's
             metrics, state and violations.
         front: keys of the front on the run's objectives.
-        lossless: whether it computes what the networks do, so that accuracy holds on it.
+        lossless: whether it computes what the networks do, so that accuracy holds on it; the
+            run's own is taken as it is.
     """
 
     label: str
