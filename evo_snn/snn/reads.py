@@ -89,6 +89,7 @@ class ReadLayer(DeployedLayer):
         matrix = F.pad(instance.cells.permute(1, 0, 2).flatten(1), (0, 0, 0, 1))
         dtype = self._exact_dtype(encoding)
         self.register_buffer("places", torch.from_numpy(places).flatten())
+        self._in_order = bool((places.ravel() == np.minimum(np.arange(places.size), rows)).all())
         self.register_buffer("cells", matrix[torch.from_numpy(places)].to(dtype))
         self.register_buffer("powers", torch.from_numpy(encoding.powers).to(dtype))
         step = 1.0 if converter is None else converter.step(converter.full)
@@ -125,11 +126,15 @@ class ReadLayer(DeployedLayer):
     def _reads(self, rows: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Input bit and column sums (M, out · S) of each read of rows (M, R), in levels."""
         groups, size = self.cells.shape[:2]
+        if self._in_order:
+            placed = F.pad(rows, (0, groups * size - rows.shape[1]))
+        else:
+            placed = F.pad(rows, (0, 1))[:, self.places]
+        placed = placed.view(-1, groups, size)
         for bit in range(self.layer.input_bits):
-            plane = rows if self.layer.input_bits == 1 else (rows / 2**bit).floor() % 2
-            active = F.pad(plane, (0, 1))[:, self.places].view(-1, groups, size)
+            plane = placed if self.layer.input_bits == 1 else (placed / 2**bit).floor() % 2
             for group in range(groups):
-                yield bit, active[:, group] @ self.cells[group]
+                yield bit, plane[:, group] @ self.cells[group]
 
     def _sums(self, codes: Tensor) -> Tensor:
         """The integer product as the chip has it: (N, *in_shape) → (N, *out_shape)."""

@@ -20,16 +20,19 @@ import torch
 
 from evo_snn.datasets import load_dataset
 from evo_snn.snn import Network, build, deploy
-from evo_snn.snn.on_chip import chip_instances
+from evo_snn.snn.on_chip import PathName, chip_instances
 from genomes.spaces import make_space
 from hardware import load_chip
 from hardware.conditions import Conditions
 
 INSTANCES = 8
-CONDITIONS = {
-    "variation and faults": {"variation": 0.1, "stuck_on": 0.005, "stuck_off": 0.005},
-    "device": {"device": "rram_wan_nature_2022"},
-    "variation and wires": {"variation": 0.1, "wire_ohm": 2.5},
+FAULTS = {"variation": 0.1, "stuck_on": 0.005, "stuck_off": 0.005}
+WIRES = {"variation": 0.1, "wire_ohm": 2.5}
+CASES: dict[str, tuple[dict[str, Any], PathName]] = {
+    "variation and faults": (FAULTS, "fast"),
+    "device": ({"device": "rram_wan_nature_2022"}, "fast"),
+    "variation and wires": (WIRES, "fast"),
+    "variation and faults, exact path": (FAULTS, "exact"),
 }
 
 
@@ -52,17 +55,19 @@ def cost(number: int, rounds: int, x: torch.Tensor, y: torch.Tensor) -> dict[str
     genome = space.sample(1, np.random.default_rng(number))[0]
     network = deploy(build(space.decode(genome), number))
     chip = load_chip("rram_32nm")
-    ratios: dict[str, list[float]] = {name: [] for name in CONDITIONS}
+    ratios: dict[str, list[float]] = {name: [] for name in CASES}
     for _ in range(rounds + 1):  # the first one warms up
-        for name, values in CONDITIONS.items():
-            plain = seconds(lambda: evaluate(network, x, y))
-            conditions = Conditions(**values)
+        for name, (values, path) in CASES.items():
+            conditions, keys = Conditions(**values), {"path": path}
 
-            def instances(conditions: Conditions = conditions) -> None:
+            def instances(conditions: Conditions = conditions, keys: Any = keys) -> None:
                 numbers = range(INSTANCES)
-                for one in chip_instances(network, chip, conditions, seed=0, instances=numbers):
+                for one in chip_instances(
+                    network, chip, conditions, seed=0, instances=numbers, **keys
+                ):
                     evaluate(one, x, y)
 
+            plain = seconds(lambda: evaluate(network, x, y))
             ratios[name].append(seconds(instances) / plain)
     return {name: median(values[1:]) for name, values in ratios.items()}
 
@@ -78,7 +83,7 @@ def main() -> None:
     data = load_dataset("digits").validation
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
     costs = [cost(number, arguments.rounds, x, y) for number in range(arguments.networks)]
-    for name in CONDITIONS:
+    for name in CASES:
         ratios = [each[name] for each in costs]
         figures = f"mean {mean(ratios):.2f}, median {median(ratios):.2f}, largest {max(ratios):.2f}"
         print(f"{INSTANCES} instances, {name}: {figures} plain evaluations of {len(y)} samples")

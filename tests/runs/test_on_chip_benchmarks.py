@@ -2,12 +2,21 @@
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def load(name):
@@ -54,10 +63,10 @@ def test_steps_are_levels_of_a_full_range(wires, monkeypatch):
 
 def test_a_cost_is_the_median_of_paired_ratios(monkeypatch):
     module = load("on_chip_cost")
-    times = iter([1.0, 9.0] * 3 + [1.0, 8.0] * 3 + [2.0, 12.0] * 3 + [1.0, 9.0] * 3)
+    times = iter([1.0, 9.0] * 4 + [1.0, 8.0] * 4 + [2.0, 12.0] * 4 + [1.0, 9.0] * 4)
     monkeypatch.setattr(module, "seconds", lambda _call: next(times))
     x, y = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.long)
-    assert module.cost(0, 3, x, y) == dict.fromkeys(module.CONDITIONS, 8.0)
+    assert module.cost(0, 3, x, y) == dict.fromkeys(module.CASES, 8.0)
 
 
 def test_an_evaluation_is_an_accuracy():
@@ -65,3 +74,22 @@ def test_an_evaluation_is_an_accuracy():
     scores = torch.tensor([[0.0, 1.0], [2.0, 1.0], [0.0, 1.0]])
     accuracy = module.evaluate(lambda x: scores, torch.rand(3), torch.tensor([1, 0, 0]))
     assert accuracy == pytest.approx(2 / 3)
+
+
+def test_both_paths_are_measured_on_the_same_instances():
+    module = load("on_chip_paths")
+    network = module.deploy(module.build(module.architecture((1, 8, 8), 10), 0))
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(20, 1, 8, 8, generator=generator), torch.arange(20) % 10
+    samples = module.on_device(SimpleNamespace(x=x.numpy(), y=y.numpy()), "cpu")
+    own = module.measure(network, samples)[0]
+    for _, changes, values, seconds, calibrated in module.CASES[::4] + module.CASES[-2:]:
+        chip, conditions = module.load_chip("rram_32nm", changes), module.Conditions(**values)
+        calibration = x if calibrated else None
+        for path in ("fast", "exact"):
+            found = module.accuracies(
+                network, chip, conditions, path, seconds, calibration, samples, 2
+            )
+            assert len(found) == 2
+            if not values and (path == "fast" or not changes):
+                assert found == [own, own]
