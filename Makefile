@@ -22,10 +22,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Speeds on this machine, as a table and as runs/out/bench.json; whether a long search slows down.
+# Speeds on this machine, as a table and as runs/out/bench.json; whether a long search slows down;
+# what accuracy on a chip costs, in plain evaluations.
 bench: $(STAMP)
 	$(BIN)/python runs/benchmarks/bench.py --out runs/out/bench.json
 	$(BIN)/python runs/benchmarks/long_run.py
+	$(BIN)/python runs/benchmarks/on_chip_metric.py --out runs/out/on_chip_metric.json
 
 install: $(STAMP)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from math import ceil, prod
 
 import torch
 from torch import Tensor
 
 from evo_snn.fidelity import OnChip
 from evo_snn.snn import DeployedNetwork, Network
-from evo_snn.snn.on_chip import on_chip
-from evo_snn.training import MEASURED_AT_ONCE, Samples
+from evo_snn.snn.on_chip import Rates, chip_instances
+from evo_snn.training import Samples
 from hardware import Chip
 
-Rates = Mapping[str, tuple[float, float]]
+
+ELEMENTS_AT_ONCE = 2**19
+"""Values of the largest map in a forward pass: few passes for small networks, whose time is that of
+calls, and maps that stay in the processor's cache for large ones."""
 
 
 def metrics_on_chip(
@@ -81,26 +85,25 @@ def hits_on_chip(
         calibration: samples (n, *input_shape) that set the range of ADCs, in the exact path.
         rates: for wire resistance, see ``on_chip``.
     """
-    rows = []
-    for number in instances:
-        drawn = on_chip(
-            network,
-            chip,
-            how.conditions,
-            seed=seed,
-            instance=number,
-            seconds=seconds,
-            path=how.path,
-            calibration=calibration if how.path == "exact" else None,
-            rates=rates,
-        )
-        rows.append(_hits(drawn, samples))
-    return torch.stack(rows)
+    drawn = chip_instances(
+        network,
+        chip,
+        how.conditions,
+        seed=seed,
+        instances=instances,
+        seconds=seconds,
+        path=how.path,
+        calibration=calibration if how.path == "exact" else None,
+        rates=rates,
+    )
+    return torch.stack([_hits(one, samples) for one in drawn])
 
 
 @torch.no_grad()
 def _hits(network: Network, samples: Samples) -> Tensor:
-    batches = zip(samples.x.split(MEASURED_AT_ONCE), samples.y.split(MEASURED_AT_ONCE), strict=True)
+    largest = max(prod(layer.out_shape) for layer in network.architecture.layers)
+    parts = ceil(len(samples) * largest / ELEMENTS_AT_ONCE)
+    batches = zip(samples.x.chunk(parts), samples.y.chunk(parts), strict=True)
     return torch.cat([network(x).argmax(1) == y for x, y in batches]).cpu()
 
 

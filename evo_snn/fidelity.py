@@ -117,8 +117,8 @@ def _refuse_unfelt(chips: ChipGenes, lossy: str) -> None:
     if lossy:
         raise RequestError(
             "hardware",
-            f"{lossy}, whose ADC rounds what it reads",
-            "chips that read without loss, where plain accuracy does not feel it",
+            lossy,
+            "chips whose ADCs round nothing, where plain accuracy does not feel it",
             f"Raise adc_levels or lower rows_per_read. Or: {_REMEDY}",
         )
 
