@@ -14,7 +14,6 @@ from evo_snn.snn.on_chip import Rates, chip_instances
 from evo_snn.training import Samples
 from hardware import Chip
 
-
 ELEMENTS_AT_ONCE = 2**19
 """Values of the largest map in a forward pass: few passes for small networks, whose time is that of
 calls, and maps that stay in the processor's cache for large ones."""
