@@ -109,6 +109,11 @@ class Design:
         """Values of the two kinds of tiles (n, 2) as each layer has them, (n, L)."""
         return np.where(self.plan.on_kernel, values[:, :1], values[:, 1:])
 
+    def weights(self, columns: Floats) -> Floats:
+        """Weights in so many columns of each layer's; whether those cut at an edge count."""
+        held: Floats = columns / self.matrices.slices
+        return np.floor(held) if self.chip.word("cut_weights") == "dropped" else held
+
     def of_crossbar(self, table: Floats) -> Floats:
         """A figure of the crossbars as they are built, from a table by slices, (n, 1)."""
         return table[self.slices.astype(np.intp)]

@@ -99,7 +99,8 @@ def elements(design: Design) -> Elements:
     trees = tree(shapes.row_blocks, grid.sum_bits, design.chip.word("odd_words"))
     rounds = _rounds(design)
     count = np.ceil(side * design.size / design.sharing)
-    outputs = _floored(design, shapes.columns / grid.slices)
+    # groups leave some columns empty
+    outputs = design.weights(shapes.columns) * (grid.used_columns / grid.columns)
     sent_bits = grid.sum_bits + doublings(side)
     input_width = design.by_layer(design.kinds.pe_input_bits)
     output_width = design.by_layer(design.kinds.pe_output_bits)
@@ -159,12 +160,6 @@ def _rounds(design: Design) -> Floats:
     """Sums that each adder tree adds for a position, one after the other, (n, L)."""
     rounds = design.sharing / design.matrices.slices
     return np.ceil(rounds) if design.chip.word("adder_rounds") == "up" else np.floor(rounds)
-
-
-def _floored(design: Design, outputs: Floats) -> Floats:
-    """Outputs of so many columns; groups leave some columns empty."""
-    grid = design.matrices
-    return np.floor(outputs) * (grid.used_columns / grid.columns)
 
 
 def _shapes(design: Design, size: Floats, skipped: Bools) -> _Shapes:

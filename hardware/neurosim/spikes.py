@@ -49,7 +49,7 @@ def maps(design: Design) -> Maps:
         outputs = layers.present * stored * map_bits * (1 + layers.residual_inputs)
     else:
         pool = np.where(layers.window > 1, 4.0, 1.0)
-        outputs = np.floor(grid.columns / grid.slices) * layers.input_bits * grid.positions / pool
+        outputs = grid.outputs * layers.input_bits * grid.positions / pool
         outputs = outputs * grid.present
     inputs = np.where(layers.digital > 0, in_values * layers.input_bits, fetched * grid.present)
     spikes = design.chip.word("toggling") == "spikes"
@@ -59,14 +59,13 @@ def maps(design: Design) -> Maps:
         design, inputs, layers.input_rate, design.in_toggle, in_values, binary
     )
     sent_out, out_toggle = _sent(design, outputs, rate, out_toggle, stored, map_bits == 1)
-    values = np.floor(grid.columns / grid.slices * grid.positions)
     spike_pool = layers.present * (layers.window > 1) * (layers.average_pool == 0)
     return Maps(
         sent_in=sent_in,
         sent_out=sent_out,
         in_toggle=in_toggle,
         out_toggle=out_toggle,
-        pooled=values * spike_pool,
+        pooled=layers.out_channels * grid.positions * spike_pool,
         map_bits=map_bits,
         stored=stored,
         capacity=_capacity(design, in_values, stored * map_bits),

@@ -40,8 +40,8 @@ def tiles(design: Design, parts: Elements, made: Built) -> Tiles:
     inputs = floor.pe_rows * repeated * own * grid.vectors
     width = grid.sum_bits + (design.by_layer(kinds.tile_sum_bits) - design.sum_bits)
     used = grid.used_columns / grid.columns
-    whole = np.floor(size / grid.slices)
-    rest = np.floor((grid.columns - (across - 1) * size) / grid.slices)
+    whole = design.weights(size)
+    rest = design.weights(grid.columns - (across - 1) * size)
     outputs = down * ((across - 1) * whole + rest) * used * width * grid.positions
     first_inputs = np.minimum(floor.pe_rows, size) * repeated * own * grid.vectors
     first_outputs = np.where(across > 1, whole, rest) * used * width * grid.positions

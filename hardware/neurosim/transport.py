@@ -79,20 +79,20 @@ def transport(design: Design, maps: Maps, made: Built) -> Transport:
 
 
 def _tree(design: Design) -> tuple[Floats, Floats]:
-    """Adding the sums of tiles that hold one column's rows, where there are several."""
+    """Adding the sums of tiles that hold one column's rows, where there are several.
+
+    NeuroSim also adds up the copies of a layer that a pipeline asks for.
+    """
     floor, grid, unit = design.plan, design.matrices, design.parts
-    many = (floor.row_tiles > 1) & grid.present
-    words = np.maximum(floor.row_tiles, 1.0)
+    size = np.where(floor.on_kernel, floor.kernel_pe, floor.flat_tile)
+    words = np.ceil(floor.pe_rows / size) if design.mapped else np.maximum(floor.row_tiles, 1.0)
+    many = (words > 1) & grid.present
     width = grid.sum_bits + (design.chip_sum_bits - design.sum_bits)
     sums = tree(words, width, design.chip.word("odd_words"))
-    outputs = np.floor(grid.columns / grid.slices) * (grid.used_columns / grid.columns)
-    rounds = np.ceil(outputs * grid.positions / design.chip_trees)
+    rounds = np.ceil(grid.outputs * grid.positions / design.chip_trees)
     cycles = many * rounds * unit.cycles(sums.delay(unit.adders))
-    if not design.mapped:
-        return many * sums.energy(unit.adders) * design.chip_trees * rounds, cycles
-    size = np.where(floor.on_kernel, floor.kernel_pe, floor.flat_tile)
-    real = tree(np.ceil(floor.pe_rows / size), width, "added")  # copies of a layer do not add up
-    return grid.present * real.energy(unit.adders) * outputs * grid.positions, cycles
+    uses = grid.outputs * grid.positions if design.mapped else design.chip_trees * rounds
+    return many * sums.energy(unit.adders) * uses, cycles
 
 
 def _activation(design: Design) -> tuple[Floats, Floats]:
