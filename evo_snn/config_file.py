@@ -167,8 +167,15 @@ def _is_file(name: Any) -> bool:
     return isinstance(name, str) and name.endswith(".toml")
 
 
+def _said(value: Any) -> Any:
+    """The same without what is None, which no TOML file can say: then the default holds."""
+    if isinstance(value, Mapping):
+        return {key: _said(item) for key, item in value.items() if item is not None}
+    return value
+
+
 def _validated(document: dict[str, Any]) -> Config:
     try:
-        return Config.model_validate(document)
+        return Config.model_validate(_said(document))
     except ValidationError as error:
         raise config_error(error, Config, field="section") from None

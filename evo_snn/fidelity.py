@@ -7,6 +7,7 @@ objectives or the constraints.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from evo_snn.config import Config, OnChipSection
 from evo_snn.constraints import Constraint
 from evo_snn.metrics import ON_CHIP, is_accuracy_on_chip, seconds_of
 from evo_snn.progress import LOGGER
+from genomes.documents import read_text
 from genomes.errors import RequestError
 from hardware import is_lossless
 from hardware.conditions import Conditions, check_conditions
@@ -97,6 +99,18 @@ def path_of(section: OnChipSection, chips: ChipGenes) -> Literal["fast", "exact"
     if section.path == "auto":
         return "exact" if _lossy(chips) else "fast"
     return section.path
+
+
+def device_digest(section: OnChipSection | None) -> str | None:
+    """The SHA-256 of a user's device file; None where the device is a named one.
+
+    Raises:
+        RequestError: the file cannot be read.
+    """
+    if section is None or not section.device.endswith(".toml"):
+        return None
+    text = read_text(section.device, field="on_chip.device", allowed="a device's TOML file")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _lossy(chips: ChipGenes) -> str:

@@ -110,6 +110,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "space": ("a table", _is_table),
     "constraints": ("a table", _is_table),
     "data_digest": ("a SHA-256", _is_digest),
+    "device_digest": ("a SHA-256", _is_digest),
     "chip": ("a chip", _is_chip),
     "chips_by_node": ("a list of chips", _is_chips),
     "hypervolume_box": ("a best and a worst number of each objective", _is_box),

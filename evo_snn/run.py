@@ -30,6 +30,7 @@ FIRST_BOX = "first_hypervolume_box"  # as it was before the first generation
 CONFIGURATION = "config"  # TOML, as the run began
 PLUGINS = "plugins"
 DATA_DIGEST = "data_digest"
+DEVICE_DIGEST = "device_digest"  # of a user's device file
 
 _FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
 

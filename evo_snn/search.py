@@ -13,6 +13,7 @@ from evo_snn.chip_genes import chip_documents, stored_chips
 from evo_snn.config import Config
 from evo_snn.config_file import load_config, to_toml
 from evo_snn.environment import current_environment, differences
+from evo_snn.fidelity import device_digest
 from evo_snn.interrupts import Interrupts
 from evo_snn.loop import DamagedRunError, Loop, ReplayError, SearchFailedError
 from evo_snn.plan import Plan, make_plan
@@ -21,6 +22,7 @@ from evo_snn.progress import LOGGER, make_reporter
 from evo_snn.run import (
     CONFIGURATION,
     DATA_DIGEST,
+    DEVICE_DIGEST,
     FIRST_BOX,
     HYPERVOLUME_BOX,
     PLUGINS,
@@ -101,6 +103,7 @@ def evolve(
     plan = make_plan(load_config(config, {**chosen, **(overrides or {})}))
     folder = _default_folder(plan.config) if out is None else out
     environment = current_environment()
+    device = device_digest(plan.config.on_chip)
     with Store.create(
         folder,
         config_toml=to_toml(plan.config),
@@ -112,6 +115,7 @@ def evolve(
             PLUGINS: [record.to_document() for record in plan.plugins],
             DATA_DIGEST: plan.settings.data_digest,
             **chip_documents(plan.space.chips.bases),
+            **({DEVICE_DIGEST: device} if device else {}),
             FIRST_BOX: plan.box,
             HYPERVOLUME_BOX: plan.box,
         },
@@ -264,6 +268,7 @@ def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) 
     plan = make_plan(config, files=files, chips=stored_chips(store.meta))
     for field, stored, present in (
         ("data", store.meta(DATA_DIGEST), plan.settings.data_digest),
+        ("on_chip.device", store.meta(DEVICE_DIGEST), device_digest(config.on_chip)),
         ("space", store.meta("space"), plan.space.description()),
         ("objectives", store.objectives(), [metric.record for metric in plan.objectives]),
         ("plugins", _names(records), _names(plan.plugins)),

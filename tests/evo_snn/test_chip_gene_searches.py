@@ -4,6 +4,7 @@ import itertools
 import json
 import sqlite3
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,24 @@ def test_a_node_may_be_a_gene(tmp_path: Path) -> None:
                          strict=True):  # fmt: skip
         assert longer.chip_of(key).values == load_chip("rram_32nm", {"technology_nm": node}).values
     assert check(run.folder).problems == ()
+
+
+def test_a_device_of_the_users_own_stays_as_it_was(tmp_path: Path) -> None:
+    preset = resources.files("hardware") / "presets/devices/rram_falcone_arxiv_2025.toml"
+    device = tmp_path / "mine.toml"
+    device.write_text(preset.read_text(encoding="utf-8"), encoding="utf-8")
+    run = search(
+        tmp_path / "run",
+        hardware__chip="rram_32nm",
+        on_chip={"device": str(device), "rescale": True, "instances": 1},
+        objectives__names=["accuracy_after_60", "energy_uj"],
+        search__generations=1,
+    )
+    assert len(resume(run.folder, generations=2).generations()) == 2
+    assert check(run.folder).problems == ()
+    device.write_text(device.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(RequestError, match=r"on_chip\.device: got 'another one"):
+        resume(run.folder, generations=3)
 
 
 def test_nothing_feasible_is_told_as_ever(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evo_snn.config import Config
+from evo_snn.config import Config, OnChipSection
 from evo_snn.config_file import load_config, parse_set, to_toml
 from evo_snn.plan import make_plan
 from genomes.errors import RequestError
@@ -40,7 +40,16 @@ strategy = "parents"
 [hardware]
 chip = "rram_32nm"
 cell_bits = 1
-adc_share = 8
+columns_per_adc = 8
+[hardware.genes]
+crossbar_size = [64, 128]
+adc_kind = ["sar", "flash"]
+[on_chip]
+device = "none"
+variation = 0.1
+instances = 2
+path = "auto"
+train_with_noise = false
 [objectives]
 names = ["accuracy", "area_mm2"]
 [constraints]
@@ -64,12 +73,16 @@ def keys():
         if hasattr(model, "model_fields")
         for key in model.model_fields
     ]
+    known += [f"on_chip.{key}" for key in OnChipSection.model_fields]
     return st.sampled_from(
         [
             *known,
             *sections,
             *("space.widths", "space.kernels", "space.max_stages", "space.leaks", "space.nme"),
             *("hardware.cell_bits", "hardware.adc_levels", "hardware.technology_nm"),
+            *("hardware.genes.cell_bits", "hardware.genes.crossbar_size", "hardware.genes.nme"),
+            *("hardware.genes.rows_per_read", "hardware.genes.technology_nm", "on_chip.nme"),
+            *("constraints.accuracy_on_chip", "constraints.accuracy_after_1e5", "on_chip.stuck_on"),
             *("hardware.nme", "constraints.area_mm2", "constraints.area_mm2.max"),
             *("constraints.accuracy.min", "constraints.nme", "hypervolume.box.area_mm2"),
             *("hypervolume.box.nme", "trainig.steps", "environment.torch", "", "a.b.c.d"),
@@ -101,7 +114,10 @@ def values():
         ),
         max_leaves=8,
     )
-    lists = st.lists(st.sampled_from(["accuracy", "area_mm2", "energy_uj", "x", 1, 3]), max_size=4)
+    lists = st.lists(
+        st.sampled_from(["accuracy", "area_mm2", "energy_uj", "accuracy_on_chip", "x", 1, 3, 64]),
+        max_size=4,
+    )
     return small | lists
 
 
@@ -120,6 +136,10 @@ def _parsed(text):
     import tomllib
 
     return tomllib.loads(text)
+
+
+def test_the_full_configuration_is_a_right_one():
+    assert plan_of(_parsed(FULL)) is not None
 
 
 def test_bytes_of_a_configuration(tries, mutate, command, tmp_path, untouched):
