@@ -58,14 +58,20 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     spiking = neurons(plan, sent)
     area = areas(plan, made, pool_units(plan))
     energy = _energies(plan, parts, tiled, moved)
-    latency = _latencies(plan, parts, tiled, moved)
+    reads, steps = plan.matrices.times, layers.steps
+    latency = first = _latencies(plan, parts, tiled, moved, reads, steps)
+    if chip.values["pipelined"]:
+        one = np.ones((1, 1))
+        first = _latencies(plan, parts, tiled, moved, one, one)
     state_bits = total(layers.present * 0)
     if spiking is not None:
         area = _merged(area, spiking.area)
         energy, latency = _merged(energy, spiking.energy), _merged(latency, spiking.time)
+        once = {"neuron": spiking.time["neuron"] / steps}
+        first = first | once | {"digital": spiking.time["digital"] / reads}
         state_bits = spiking.state_bits
     times = added(latency)
-    latency, interval = _operated(plan, latency, times)
+    latency, interval = _operated(plan, latency, first, times)
     leakage = _leakage(plan, made, parts, spiking, times, interval)
     floor = plan.plan
     crossbars = floor.tiles * floor.pes * floor.crossbars_per_side**2
@@ -109,13 +115,18 @@ def _energies(plan: Design, parts: Elements, tiled: Tiles, moved: Transport) -> 
     }
 
 
-def _latencies(plan: Design, parts: Elements, tiled: Tiles, moved: Transport) -> dict[str, Floats]:
-    """Time of one inference in s by component, (n, L); nothing overlaps."""
+def _latencies(
+    plan: Design, parts: Elements, tiled: Tiles, moved: Transport, times: Floats, steps: Floats
+) -> dict[str, Floats]:
+    """Time in s by component, (n, L), of so many steps, in `times` of which layers are read.
+
+    Nothing overlaps.
+    """
     present = plan.layers.present
     clock = plan.parts.clock
-    once = plan.matrices.times * present * clock
+    once = times * present * clock
     reads = once * plan.present  # a digital layer is on no tile
-    steps = plan.layers.steps * present * clock
+    steps = steps * present * clock
     return {
         "adc": parts.adc_cycles * reads,
         "accumulation": (parts.tree_cycles + tiled.tree_cycles + moved.tree_cycles) * reads,
@@ -130,20 +141,20 @@ def _latencies(plan: Design, parts: Elements, tiled: Tiles, moved: Transport) ->
 
 
 def _operated(
-    plan: Design, latency: dict[str, Floats], times: Floats
+    plan: Design, latency: dict[str, Floats], first: dict[str, Floats], times: Floats
 ) -> tuple[dict[str, Floats], Floats]:
     """Latency by component as the chip is operated, and the interval between inferences, (n,).
 
     Layer-serial, layers and steps follow each other. Pipelined, a step goes through all layers
-    while the next ones follow at the pace of the slowest: with d_l the time of a step in layer l,
-    latency sum(d) + (T - 1) max(d), interval T max(d).
+    while the next ones follow at the pace of the slowest: with d_l the time of the first step in
+    layer l and t_l that of all its steps, latency is the sum of d but of t in the layer where t is
+    most, which is the interval.
     """
     if not plan.chip.values["pipelined"]:
         return latency, total(times)
     slowest = np.arange(times.shape[1]) == times.argmax(axis=1)[:, None]
-    steps = plan.layers.steps
-    share = np.where(slowest, 1.0, 1.0 / steps)
-    return {name: values * share for name, values in latency.items()}, times.max(axis=1)
+    operated = {name: np.where(slowest, all_, first[name]) for name, all_ in latency.items()}
+    return operated, times.max(axis=1)
 
 
 def _leakage(
