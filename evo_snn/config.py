@@ -164,7 +164,8 @@ class OnChipSection(_Section, Conditions):
         samples: how many of the validation samples it is measured with, always the same ones; 0
             for all.
         path: ``fast`` folds what cells and wires do into one weight a layer; ``exact`` reads
-            through the ADCs; ``auto`` is exact where ADCs of some chip cannot tell all sums apart.
+            through the ADCs; ``auto`` is exact where ADCs of some chip cannot tell all sums apart,
+            and where genes change how columns are read.
         calibration: training samples that set the range of the ADCs in the exact path.
         train_with_noise: whether every training step meets a freshly drawn chip.
     """

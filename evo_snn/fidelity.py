@@ -25,6 +25,9 @@ from hardware.conditions import Conditions, check_conditions
 FIDELITY = ("adc_levels", "cell_bits")
 """Chip parameters whose cheap end costs nothing but fidelity."""
 
+OF_READS = ("adc_levels", "rows_per_read", "parallel_read")
+"""Chip parameters that only the exact path feels."""
+
 _REMEDY = (
     "Add accuracy_on_chip to objectives.names, or a lower bound of it to constraints, and say in"
     " [on_chip] what is not ideal."
@@ -95,10 +98,11 @@ def checked_on_chip(
 
 
 def path_of(section: OnChipSection, chips: ChipGenes) -> Literal["fast", "exact"]:
-    """The path of a configuration: the exact one where ADCs lose something, if it is not said."""
-    if section.path == "auto":
-        return "exact" if _lossy(chips) else "fast"
-    return section.path
+    """The path of a configuration; if it is not said, the one that feels what chips differ by."""
+    if section.path != "auto":
+        return section.path
+    keys = {gene.name.removeprefix(PREFIX) for gene in chips.genes}
+    return "exact" if keys & set(OF_READS) or _lossy(chips) else "fast"
 
 
 def device_digest(section: OnChipSection | None) -> str | None:

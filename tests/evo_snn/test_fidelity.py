@@ -76,6 +76,11 @@ def test_a_chip_that_rounds_wants_an_accuracy_that_feels_it():
 def test_the_path_is_the_one_that_feels_what_the_chips_do():
     assert plan_of(ON_CHIP).settings.on_chip.path == "fast"
     assert plan_of(ON_CHIP, {"on_chip.path": "exact"}).settings.on_chip.path == "exact"
+    cells, levels = {"cell_bits": [1, 2]}, {"adc_levels": [16, 64]}
+    assert plan_of(ON_CHIP, {"hardware.genes": cells}).settings.on_chip.path == "fast"
+    assert plan_of(ON_CHIP, {"hardware.genes": levels}).settings.on_chip.path == "exact"
+    asked = {"hardware.genes": levels, "on_chip.path": "fast"}
+    assert plan_of(ON_CHIP, asked).settings.on_chip.path == "fast"
     with pytest.raises(RequestError, match=r"on_chip\.path: got 'fast'; allowed: exact"):
         plan_of(ON_CHIP, LOSSY, {"on_chip.path": "fast"})
     with pytest.raises(RequestError, match=r"on_chip\.adc: got False; allowed: True"):
