@@ -125,9 +125,11 @@ def elements(design: Design) -> Elements:
     speed = np.where(
         floor.on_kernel | spread, floor.copies, np.where(inner, floor.side_pes**2, 1.0)
     )
+    at_once = _at_once(design, arrays * speed)
     tall = np.minimum(shapes.first_row(shapes.rows), design.size).astype(np.intp)
     reads = design.crossbar.reads[tall]
     delay = unit.cycles(shapes.first_row(trees.delay(unit.adders)))
+    adds = has_tree & ~(design.mapped & (shapes.first_row(shapes.row_blocks) == 1))
     return Elements(
         inner=inner,
         spread=spread,
@@ -139,9 +141,10 @@ def elements(design: Design) -> Elements:
         )
         * (unit.register_energy * kernel),
         wire=wire * (unit.local_energy * kernel),
-        adc_cycles=design.sharing * grid.vectors * reads / (arrays * speed),
-        tree_cycles=has_tree * delay * rounds * grid.positions / (arrays * speed),
-        buffer_cycles=(shapes.first_row(loads) + shapes.first_column(stores)) / speed,
+        adc_cycles=design.sharing * grid.vectors * reads / at_once,
+        tree_cycles=adds * delay * rounds * grid.positions / at_once,
+        buffer_cycles=(shapes.first_row(loads) + shapes.first_column(stores))
+        / _at_once(design, speed),
         tree_words=shapes.row_blocks[1],
         tree_count=count,
         tree_used=has_tree & grid.present,
@@ -154,6 +157,15 @@ def _branches(design: Design) -> tuple[Bools, Bools]:
     copied = floor.on_flat & (floor.copies > 1)
     inner = copied & (floor.row_copies >= floor.side_pes) & (floor.column_copies >= floor.side_pes)
     return inner, copied & ~inner
+
+
+def _at_once(design: Design, copies: Floats) -> Floats:
+    """By how much copies shorten a layer's time: positions are not cut, but shared out whole."""
+    if design.chip.word("copies") == "evenly":
+        return copies
+    positions = design.matrices.positions
+    shortened: Floats = positions / np.ceil(positions / copies)
+    return shortened
 
 
 def _rounds(design: Design) -> Floats:
