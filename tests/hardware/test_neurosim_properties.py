@@ -246,8 +246,10 @@ def test_a_pipeline_is_no_slower_than_one_layer_after_another(
     workload: Workload, values: dict[str, Any]
 ) -> None:
     # without copies for the sake of the pipeline, the floor plan is the same
-    heights = [getattr(layer, "in_size", (1,))[0] for layer in workload.layers]
-    assume(max(heights) <= heights[0])
+    heights = [
+        getattr(layer, "in_size", (1,))[0] for layer in workload.layers if layer.domain == "memory"
+    ]
+    assume(not heights or max(heights) <= heights[0])
     together = estimate(workload, made(values))
     serial = estimate(workload, made(values | {"pipelined": False}))
 
