@@ -25,10 +25,18 @@ from evo_snn.snn.network import build
 from evo_snn.training import fit, on_device
 from genomes.architecture import Architecture
 from genomes.spaces import make_space
-from hardware import DEFAULT_CHIP, totals
+from genomes.workload import Workload
+from hardware import DEFAULT_CHIP, estimate, load_chip, totals
+from hardware.arrays import pack
+from hardware.cost import summary
+from hardware.models import MODELS
 
 BATCH = 1000
+LAYERS = 12
+ALONE = 50
 STEPS = 30
+#: NeuroSim V1.4's own time for one network, measured: random ones of 5 to 8 layers, and VGG8.
+NEUROSIM_SECONDS = (0.4, 35.0)
 # One network, whatever the defaults of the space become.
 FIXED = {
     "max_stages": 2,
@@ -72,6 +80,60 @@ def costing() -> Subject:
         BATCH,
         lambda: totals(workloads, DEFAULT_CHIP),
     )
+
+
+def deep_networks(count: int) -> list[Workload]:
+    """Networks of `LAYERS` layers for 32 x 32 images, widths, bits and spike rates at random."""
+    rng = np.random.default_rng(0)
+    return [_deep_network(rng) for _ in range(count)]
+
+
+def _deep_network(rng: np.random.Generator) -> Workload:
+    layers: list[dict[str, Any]] = []
+    channels, size = 3, 32
+    for index in range(LAYERS - 1):
+        outputs, window = int(rng.integers(8, 257)), 2 if index in {2, 5, 8} else 1
+        layers.append(
+            {
+                "kind": "conv2d",
+                "in_channels": channels,
+                "out_channels": outputs,
+                "kernel": [3, 3],
+                "padding": [1, 1],
+                "in_size": [size, size],
+                "out_size": [size, size],
+                "pool": [window, window],
+            }
+        )
+        channels, size = outputs, size // window
+    layers.append({"kind": "linear", "in_features": channels * size**2, "out_features": 10})
+    for index, layer in enumerate(layers):
+        layer |= {"name": f"layer{index}", "weight_bits": int(rng.integers(2, 9))}
+        layer |= {"input_rate": float(rng.random()), "output_rate": float(rng.random())}
+    return Workload.model_validate({"timesteps": 4, "layers": layers})
+
+
+def costing_deep() -> list[Subject]:
+    """Networks of 12 layers on the default chip: totals, breakdowns, one alone."""
+    workloads, chip = deep_networks(BATCH), load_chip(DEFAULT_CHIP)
+    arrays, breakdown = pack(workloads), MODELS[chip.model].breakdown
+
+    def some_alone() -> None:
+        for workload in workloads[:ALONE]:
+            estimate(workload, chip)
+
+    of = f"{LAYERS} layers"
+    return [
+        Subject(f"totals, {of}", "candidates/s", BATCH, lambda: totals(workloads, chip)),
+        Subject(
+            f"totals, {of}, from arrays",
+            "candidates/s",
+            BATCH,
+            lambda: summary(breakdown(arrays, chip)),
+        ),
+        Subject(f"breakdowns, {of}", "candidates/s", BATCH, lambda: estimate(workloads, chip)),
+        Subject(f"breakdown, {of}, one by one", "candidates/s", ALONE, some_alone),
+    ]
 
 
 def fixed_architecture() -> Architecture:
@@ -135,10 +197,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/out/bench.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # as in a worker
-    results = measure([costing(), training()], arguments.rounds)
+    results = measure([costing(), *costing_deep(), training()], arguments.rounds)
     for each in results:
         speed = f"{each['median']:>12,.0f} {each['unit']:<14}"
         print(f"{each['name']:<40}{speed}{each['calibrations']:>10.2f} calibrations a call")
+    slow, fast = (1 / seconds_ for seconds_ in reversed(NEUROSIM_SECONDS))
+    print(f"{'NeuroSim V1.4, a process a network':<40}{slow:>12.2f} to {fast:.1f} candidates/s")
     document = {"environment": current_environment(), "results": results}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(document, indent=1))

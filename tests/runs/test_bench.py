@@ -44,5 +44,18 @@ def test_what_is_timed_runs(bench):
     costs = bench.costing().call()
     assert len(costs["area_mm2"]) == bench.BATCH
     assert len(set(costs["energy_uj"])) > bench.BATCH / 2
+    for subject in bench.costing_deep():
+        subject.call()
     bench.training().call()
     assert bench.seconds(bench.calibration()) > 0
+
+
+def test_deep_networks_are_different_ones_of_twelve_layers(bench):
+    found = bench.deep_networks(5)
+
+    assert [len(network.layers) for network in found] == [12] * 5
+    assert found == bench.deep_networks(5)
+    assert len({network.to_json() for network in found}) == 5
+    # 32 x 32, pooled three times
+    assert found[0].layers[-2].in_size == (4, 4)
+    assert len({layer.input_rate for layer in found[0].layers}) == 12
