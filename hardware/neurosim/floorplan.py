@@ -99,19 +99,20 @@ def plan(layers: LayerArrays, matrices: Matrices, chip: Chip) -> FloorPlan:
         tried_last=smallest == size,
         rows=channel_rows,
         columns=columns,
-        cells=np.where(on_kernel, channel_rows * columns, 0.0),
         chosen=on_kernel,
-    )[0]
-    flat_tile, filled = _best_size(
+    )
+    flat_tile = _best_size(
         start=np.maximum(2 * smallest, _largest(_power_of_two(columns), on_flat)),
         smallest=2 * smallest,
         tried_last=smallest == size,
         rows=rows,
         columns=columns,
-        cells=np.where(on_flat, weights, 0.0),
         chosen=on_flat,
     )
-    flat_pe = _flat_pe(rows, columns, on_flat, flat_tile, filled, smallest, smallest == size)
+    # NeuroSim looks for the PEs that copies fill best, from half a tile down, and never finds
+    # better: a tile is larger than the least one only where every layer reaches into its second
+    # half, both ways, so that there is no room for a copy.
+    flat_pe = flat_tile / 2
     side_pes = flat_tile / flat_pe
     row_pes, column_pes = _pe_copies(rows, columns, on_flat, flat_tile, flat_pe)
     pe = np.where(on_kernel, kernel_pe, flat_pe)
@@ -174,15 +175,19 @@ def _kernel_layers(
 
 
 def _best_size(
+    *,
     start: Floats,
     smallest: float,
     tried_last: bool,
     rows: Floats,
     columns: Floats,
-    cells: Floats,
     chosen: Bools,
-) -> tuple[Floats, Floats]:
-    """Halve a size from `start`; return the first that is used best, and how well, (n, 1).
+) -> Floats:
+    """Halve a size from `start` and take the first that is used best, (n, 1).
+
+    No size is used better than its half, and as well only if every matrix reaches into the second
+    half of its last tile, both ways. So the same size is found by doubling the least one while it
+    is used as well.
 
     Args:
         start: First size, (n, 1).
@@ -190,44 +195,17 @@ def _best_size(
         tried_last: Whether the smallest size is tried as well.
         rows: Of the matrices, (n, L).
         columns: Of the matrices, (n, L).
-        cells: Of the matrices, 0 for layers that are not chosen, (n, L).
         chosen: The layers that lie on such tiles, (n, L).
     """
-    best, size, most = start, start, np.zeros_like(start)
-    needed = total(cells)[:, None]
+    best = np.minimum(start, smallest if tried_last else 2 * smallest)
     while True:
-        tried = (size >= smallest) if tried_last else (size > smallest)
-        if not tried.any():
-            return best, most
-        tiles = total(np.ceil(rows / size) * np.ceil(columns / size) * chosen)[:, None]
-        used = needed / np.maximum(tiles * size * size, 1.0)
-        better = tried & (used > most)
-        best, most = np.where(better, size, best), np.where(better, used, most)
-        size = size / 2
-
-
-def _flat_pe(
-    rows: Floats,
-    columns: Floats,
-    on_flat: Bools,
-    tile: Floats,
-    filled: Floats,
-    smallest: float,
-    tried_last: bool,
-) -> Floats:
-    """Side of a flat tile's PEs, (n, 1): what copies fill best, if better than no copies do."""
-    best, size, most = tile / 2, tile / 2, filled
-    tiles = total(np.ceil(rows / tile) * np.ceil(columns / tile) * on_flat)[:, None]
-    cells = np.maximum(tiles * tile * tile, 1.0)
-    while True:
-        tried = (size >= smallest) if tried_last else (size > smallest)
-        if not tried.any():
+        double = 2 * best
+        fills = np.ceil(rows / best) == 2 * np.ceil(rows / double)
+        fills &= np.ceil(columns / best) == 2 * np.ceil(columns / double)
+        grows = (double <= start) & (fills | ~chosen).all(axis=1, keepdims=True)
+        if not grows.any():
             return best
-        row_pes, column_pes = _pe_copies(rows, columns, on_flat, tile, size)
-        used = total(row_pes * column_pes * rows * columns * on_flat)[:, None] / cells
-        better = tried & (used > most)
-        best, most = np.where(better, size, best), np.where(better, used, most)
-        size = size / 2
+        best = np.where(grows, double, best)
 
 
 def _pe_copies(
