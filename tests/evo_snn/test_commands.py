@@ -318,7 +318,7 @@ def test_train_reports_each_design(command, stand_in, finished_run):
             }
         )
 
-    stand_in("evo_snn.training", train=train)
+    stand_in("evo_snn.full_training", train=train)
     first, second = finished_run.candidates()["key"][:2]
 
     status, out, err = command(

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import threading
 from contextlib import closing, suppress
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -62,6 +63,7 @@ def test_what_a_search_leaves_is_whole_also_after_it_was_resumed(tmp_path, strat
         "training": {"steps": 2},
         "inheritance": {"strategy": strategy},
         "constraints": {"area_mm2": 0.2},
+        "hardware": {"chip": "rram_32nm"},
         "workers": {"jobs": 1, "backend": "sequential"},
     }
     with suppress(evo_snn.NothingFeasible):
@@ -229,7 +231,15 @@ def test_a_plugin_whose_source_is_not_the_hashed_one_is_found(folder):
 
 
 def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
-    run = search(tmp_path / "run", search__generations=1, inheritance__strategy="shared")
+    preset = resources.files("hardware") / "presets/devices/rram_falcone_arxiv_2025.toml"
+    (tmp_path / "device.toml").write_text(preset.read_text(encoding="utf-8"), encoding="utf-8")
+    run = search(
+        tmp_path / "run",
+        search__generations=1,
+        inheritance__strategy="shared",
+        hardware={"chip": "rram_32nm", "genes": {"technology_nm": [22, 32]}},
+        on_chip={"device": str(tmp_path / "device.toml"), "rescale": True},
+    )
     with closing(sqlite3.connect(run.folder / DATABASE)) as database:
         names = {name for (name,) in database.execute("SELECT name FROM meta")}
     assert names == {*_RULES, "plugins"}
@@ -251,6 +261,9 @@ def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
         ("constraints", [1]),
         ("data_digest", "x"),
         ("chip", {"name": "x"}),
+        ("chips_by_node", [{"name": "x"}]),
+        ("chips_by_node", []),
+        ("device_digest", 3),
         ("chip", 7),
         ("hypervolume_box", {"accuracy": [1]}),
         ("hypervolume_box", {"accuracy": [1, None]}),

@@ -136,7 +136,8 @@ BUDGETS = {"parameters": 3000, "area_mm2": 0.1, "latency_ms": 0.1, "energy_uj": 
 
 
 def test_nothing_over_a_known_budget_is_trained_and_the_front_meets_all(tmp_path: Path) -> None:
-    found = search(tmp_path / "run", constraints=BUDGETS, search__population=12)
+    chip = {"hardware__chip": "rram_32nm"}
+    found = search(tmp_path / "run", constraints=BUDGETS, search__population=12, **chip)
     table, front = found.candidates(), found.front()
     for name in ("parameters", "area_mm2", "latency_ms"):
         over = table[table[name] > BUDGETS[name]]
@@ -352,7 +353,8 @@ def test_a_list_among_a_chips_parameters_can_be_overridden(tmp_path: Path) -> No
 
     energies = list(load_chip("rram_32nm").numbers("adc_sar_energy_fj"))
     dearer = [2 * energy for energy in energies]
-    found = search(tmp_path / "run", hardware={"adc_sar_energy_fj": dearer}, search__generations=1)
+    chip = {"chip": "rram_32nm", "adc_sar_energy_fj": dearer}
+    found = search(tmp_path / "run", hardware=chip, search__generations=1)
     assert (found.candidates()["state"] == "ok").all()
 
 
