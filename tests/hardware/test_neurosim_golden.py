@@ -31,6 +31,7 @@ SWITCHES = {
     "empty_positions": "skipped",
     "leakage": "whole",
     "mux_decoder": "sized",
+    "copies": "whole",
     "bus_limit": "capped",
     "smallest_tiles": "crossbars",
     "activation": "neurons",
