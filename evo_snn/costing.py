@@ -17,9 +17,10 @@ from hardware.arrays import Floats
 
 Number = TypeVar("Number", float, Floats)
 
-_KNOWN_COSTS = (
+KNOWN_COSTS = (
     "area_mm2", "latency_ms", "interval_ms", "crossbars", "tiles", "utilisation", "memory_kb"
 )  # fmt: skip
+"""Costs that do not depend on spike rates."""
 
 
 def measured_metrics(
@@ -74,7 +75,7 @@ def known_metrics(
     least_energy = costed(lower_bounds, workloads, chips)["energy_uj"]
     exact, lower = [], []
     for k, architecture in enumerate(architectures):
-        costs = {name: float(known[name][k]) for name in _KNOWN_COSTS}
+        costs = {name: float(known[name][k]) for name in KNOWN_COSTS}
         exact.append({**architecture_metrics(architecture), **costs})
         lower.append(products(float(least_energy[k]), costs["latency_ms"], costs["area_mm2"]))
     return exact, lower

@@ -19,22 +19,21 @@ import pandas as pd
 from scipy import stats
 
 from evo_snn.constraints import Constraint, violations
-from evo_snn.costing import products
+from evo_snn.costing import KNOWN_COSTS, products
 from evo_snn.objectives import BUILT_IN
 from evo_snn.pareto import front_of
 from evo_snn.store import Store
 from genomes.errors import RequestError
 from genomes.workload import Workload
 from hardware import Chip, is_lossless, load_chip, totals
+from hardware.chip_file import checked_overrides
 from hardware.variants import changed
 
 if TYPE_CHECKING:
     from evo_snn.candidate import Candidate, ObjectiveRecord
     from evo_snn.run import Run
 
-COSTS = ("area_mm2", "latency_ms", "interval_ms", "crossbars", "tiles", "utilisation", "memory_kb")
-
-RECOSTED = (*COSTS, "energy_uj", "energy_delay_uj_ms", "energy_delay_area_uj_ms_mm2")
+RECOSTED = (*KNOWN_COSTS, "energy_uj", "energy_delay_uj_ms", "energy_delay_area_uj_ms_mm2")
 """Metrics that are computed anew."""
 
 _OF_THE_NETWORK = frozenset(
@@ -166,7 +165,7 @@ class Recosting:
 
 def recost(
     run: Run,
-    chips: Sequence[Chip | str] = (),
+    chips: Chip | str | Sequence[Chip | str] = (),
     overrides: Mapping[str, Any] | None = None,
     *,
     ignore_bounds: bool = False,
@@ -175,8 +174,8 @@ def recost(
 
     Args:
         run: a run, finished or not.
-        chips: chips, names of presets, or paths of chips' TOML files. Without any, the run's own
-            with the overrides.
+        chips: one or more: chips, names of presets, or paths of chips' TOML files. Without any,
+            the run's own with the overrides.
         overrides: parameters of all these chips.
         ignore_bounds: leave out the run's bounds on what is computed anew, on its own chip too:
             a budget in mm2 says little on a chip of another node or model.
@@ -185,7 +184,8 @@ def recost(
         RequestError: no such chip, an override that one of them does not take, neither chips nor
             overrides, or nothing in the run that can be costed.
     """
-    resolved = _resolved(run, chips, dict(overrides or {}))
+    given = [chips] if isinstance(chips, Chip | str) else chips
+    resolved = _resolved(run, given, checked_overrides(overrides))
     with Store.open(run.folder) as store:
         everything = store.candidates()
     known = [one for one in everything if one.workload is not None and _is_measured(one)]
@@ -255,7 +255,7 @@ def _on(
     objectives: Sequence[ObjectiveRecord],
 ) -> OnChip:
     costs = totals(workloads, chip)
-    known = {name: costs[name] for name in COSTS}
+    known = {name: costs[name] for name in KNOWN_COSTS}
     known |= products(costs["energy_uj"], costs["latency_ms"], costs["area_mm2"])
     names, rows = list(known), np.stack(list(known.values()), axis=1).tolist()
     made = []

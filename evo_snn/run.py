@@ -235,7 +235,7 @@ class Run:
 
     def recost(
         self,
-        chips: Sequence[Chip | str] = (),
+        chips: Chip | str | Sequence[Chip | str] = (),
         overrides: Mapping[str, Any] | None = None,
         *,
         ignore_bounds: bool = False,

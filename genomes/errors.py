@@ -13,6 +13,8 @@ _TEXT_PREFIXES = ("Input should be ", "Value error, ")
 _LONGEST_VALUE = 80
 _LONGEST_FIELD = 200
 _LONGEST_NAME = 100  # of names that are compared with others
+_MOST_NAMES = 20  # that one line lists
+_MOST_NEAR = 5
 
 
 class RequestError(ValueError):
@@ -42,19 +44,37 @@ class RequestError(ValueError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like `name`, or None if none resembles it."""
+    return next(iter(_near(name, known)), None)
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that look like `name`, at most `_MOST_NEAR`, the most alike first."""
     if len(name) > _LONGEST_NAME:
-        return None
+        return []
     by_lower = {candidate.lower(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-    return by_lower[matches[0]] if matches else None
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=_MOST_NEAR, cutoff=0.5)
+    return [by_lower[match] for match in matches]
 
 
-def unknown_name(field: str, name: object, known: Iterable[str]) -> RequestError:
-    """Return the error for a name that is none of `known`; it suggests the nearest one."""
+def unknown_name(field: str, name: object, known: Iterable[str], lists: str = "") -> RequestError:
+    """Return the error for a name that is none of `known`; it suggests the nearest one.
+
+    Args:
+        field: Where the name stands.
+        name: What was received.
+        known: All names; of more than 20 only the nearest are told.
+        lists: Sentence that says what lists all names, told where the error does not.
+    """
     names = sorted(known)
     close = nearest(str(name), names)
     remedy = f"Did you mean {close!r}?{_look_alike(str(name))}" if close else ""
-    return RequestError(field, name, ", ".join(names) or "nothing", remedy)
+    allowed = ", ".join(names) or "nothing"
+    if len(names) > _MOST_NAMES:
+        near = _near(str(name), names)
+        told = ", ".join([*near, f"or one of {len(names) - len(near)} others"])
+        allowed = told if near else f"one of {len(names)} names"
+        remedy = f"{remedy} {lists}".strip()
+    return RequestError(field, name, allowed, remedy)
 
 
 def request_error(

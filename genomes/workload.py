@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -363,6 +363,37 @@ class Workload(BaseModel):
                 raise RequestError(f"rates.{name}", pair, "two numbers from 0 to 1")
         layers = tuple(_with_rates(layer, rates.get(layer.name)) for layer in self.layers)
         return self.model_copy(update={"layers": layers})
+
+
+AnyWorkload = Workload | Mapping[str, Any] | str | Path
+"""A workload, its document, or its JSON: the path of a file, or text."""
+
+
+def as_workload(given: object) -> Workload:
+    """Return a workload that is given as it is, as its document, or as JSON.
+
+    Raises:
+        RequestError: None of these, or not a valid workload.
+    """
+    if isinstance(given, Workload):
+        return given
+    if isinstance(given, Mapping):
+        return Workload.from_document(given)
+    if isinstance(given, str | Path):
+        is_text = isinstance(given, str) and given.lstrip().startswith("{")
+        return Workload.from_json(given if is_text else Path(given))
+    raise RequestError("workload", given, "a Workload, its document, or the path of its file")
+
+
+def as_workloads(given: object) -> list[Workload]:
+    """Return workloads given one by one as `as_workload` takes them; one alone is a list of one.
+
+    Raises:
+        RequestError: As `as_workload`.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, Workload | Mapping | str):
+        return [as_workload(each) for each in given]
+    return [as_workload(given)]
 
 
 def load_workloads(path: str | Path) -> list[Workload]:

@@ -12,7 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genomes.errors import RequestError, request_error
 from genomes.plugins import CHIPS, installed, left_out, shadowed
-from hardware.chip_file import check_model, parameters_of, preset_names, read_file, reference
+from hardware.chip_file import (
+    check_model,
+    checked_overrides,
+    parameters_of,
+    preset_names,
+    read_file,
+    reference,
+)
 from hardware.models import MODELS
 from hardware.parameter import Parameter, Scalar, Value
 
@@ -162,10 +169,13 @@ def load_chip(name_or_path: str | Path, overrides: Mapping[str, Any] | None = No
 
     Raises:
         RequestError: No such chip, an invalid file, an unknown key (the nearest is named), a
-            wrong value, or a combination that the chip's model refuses.
+            wrong value, overrides that are no mapping, or a combination that the chip's model
+            refuses.
     """
     file = read_file(str(name_or_path))
-    chip = Chip(file.name, file.model, file.summary, parameters_of(file, dict(overrides or {})))
+    chip = Chip(
+        file.name, file.model, file.summary, parameters_of(file, checked_overrides(overrides))
+    )
     MODELS[chip.model].check(chip)
     return chip
 

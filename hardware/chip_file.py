@@ -12,7 +12,7 @@ A package offers a chip through the entry point ``evo_snn.chips``: ``NAME = "PAC
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -31,6 +31,7 @@ from hardware.parameter import Parameter, Scalar
 _NODE = "technology_nm"
 _VALUES = {"value", "by_technology_nm"}
 _MOST_HEIRS = 16
+_LISTS = "evo-snn chips NAME lists all of a chip."
 
 #: Keys that stand for several parameters, which get the same value.
 TOGETHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -132,7 +133,7 @@ def _document(name_or_path: str, heirs: tuple[str, ...] = ()) -> dict[str, Any]:
     merged = dict(base["parameters"])
     for key, table in tables.items():
         if key not in merged:
-            raise unknown_name("chip.parameters", key, merged)
+            raise unknown_name("chip.parameters", key, merged, _LISTS)
         merged[key] = _merged(merged[key], table)
     return base | {"name": label} | document | {"parameters": merged}
 
@@ -219,17 +220,17 @@ def parameters_of(file: ChipFile, overrides: Mapping[str, Any]) -> tuple[Paramet
             value, or a file that changes what a parameter means.
     """
     known = reference(file.model)
-    overrides = _single(overrides, known)
+    overrides = separate(overrides, known)
     for key in file.parameters:
         if key not in known:
-            raise unknown_name("chip.parameters", key, known)
+            raise unknown_name("chip.parameters", key, known, _LISTS)
     for key in known:
         if key not in file.parameters:
             remedy = "Say inherits = PRESET to take what a preset has."
             raise RequestError(f"chip.parameters.{key}", "nothing", "a value", remedy)
     for key in overrides:
         if key not in known:
-            raise unknown_name("chip parameter", key, [*known, *TOGETHER])
+            raise unknown_parameter("chip parameter", key, known)
     for key, table in file.parameters.items():
         _check_table(known[key], table)
     node = None
@@ -241,14 +242,43 @@ def parameters_of(file: ChipFile, overrides: Mapping[str, Any]) -> tuple[Paramet
     )
 
 
-def _single(overrides: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str, Any]:
-    """Overrides with each parameter under its own key."""
+def separate(overrides: Any, known: Collection[str]) -> dict[str, Any]:
+    """Return overrides with each parameter under its own key, see `TOGETHER`.
+
+    Args:
+        overrides: Key to value; None for no overrides.
+        known: Keys of the chip's parameters.
+
+    Raises:
+        RequestError: No mapping.
+    """
     single: dict[str, Any] = {}
-    for key, value in overrides.items():
+    for key, value in checked_overrides(overrides).items():
         together = TOGETHER.get(key, (key,))
         names = together if all(name in known for name in together) else (key,)
         single |= dict.fromkeys(names, value)
     return single
+
+
+def checked_overrides(overrides: Any) -> dict[str, Any]:
+    """Return a chip's overrides as a dict, {} for None.
+
+    Raises:
+        RequestError: No mapping.
+    """
+    if overrides is None:
+        return {}
+    if not isinstance(overrides, Mapping):
+        allowed = "a mapping of parameters to values"
+        raise RequestError("overrides", overrides, allowed, "For example {'cell_bits': 2}.")
+    return dict(overrides)
+
+
+def unknown_parameter(field: str, key: str, known: Iterable[str]) -> RequestError:
+    """Return the error for a key that is no parameter of a chip, nor one of `TOGETHER`."""
+    names = set(known)
+    together = {key for key, parts in TOGETHER.items() if names.issuperset(parts)}
+    return unknown_name(field, key, names | together, _LISTS)
 
 
 def _nodes(file: ChipFile, node: Parameter, overrides: Mapping[str, Any]) -> tuple[Scalar, ...]:

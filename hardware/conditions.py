@@ -6,11 +6,11 @@ how far real cells are from it: deviations of programming, faults, time, wires, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from genomes.errors import RequestError
+from genomes.errors import RequestError, request_error
 from hardware.conductance import cell_table
 
 if TYPE_CHECKING:
@@ -50,6 +50,22 @@ class Conditions(BaseModel):
     adc: bool = True
     adc_quantile: float = Field(default=0.999, gt=0, le=1)
     drift_compensation: bool = False
+
+    def __init__(self, **values: Any) -> None:
+        """Check the values.
+
+        Raises:
+            RequestError: An unknown name, or a value outside its range.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            known = type(self).model_fields
+            raise request_error(error, prefix="conditions", known=known) from None
+
+    # Only direct calls come through here: model_validate and sections that hold it keep pydantic's
+    # errors, which say where in a document they arose.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @model_validator(mode="after")
     def _faults_are_exclusive(self) -> Conditions:

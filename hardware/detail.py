@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genomes.workload import Workload
+from genomes.workload import AnyWorkload, as_workloads
 from hardware.arrays import Floats, pack
 from hardware.chip import DEFAULT_CHIP, Chip
 from hardware.estimator import resolve_chip
@@ -34,20 +34,23 @@ class Detail:
     latency_ms: Mapping[str, tuple[float, ...]]
 
 
-def details(workloads: Sequence[Workload], chip: Chip | str = DEFAULT_CHIP) -> list[Detail]:
+def details(
+    workloads: AnyWorkload | Sequence[AnyWorkload], chip: Chip | str = DEFAULT_CHIP
+) -> list[Detail]:
     """Break workloads' energy and latency down by layer and component, one entry each.
 
     Args:
-        workloads: What to cost, in one pass.
+        workloads: What to cost, in one pass: workloads, their documents, or paths of their files.
         chip: A chip, the name of a preset, or the path of a chip's TOML file.
 
     Raises:
-        RequestError: No such chip.
+        RequestError: No such chip or workload.
     """
-    if not workloads:
+    many = as_workloads(workloads)
+    if not many:
         return []
     resolved = resolve_chip(chip, None)
-    costs = MODELS[resolved.model].breakdown(pack(workloads), resolved)
+    costs = MODELS[resolved.model].breakdown(pack(many), resolved)
     energy = {**costs.energy, "leakage": costs.leakage}
     return [
         Detail(
@@ -55,7 +58,7 @@ def details(workloads: Sequence[Workload], chip: Chip | str = DEFAULT_CHIP) -> l
             energy_uj=_of_one(energy, index, len(workload.layers), _UJ),
             latency_ms=_of_one(costs.latency, index, len(workload.layers), _MS),
         )
-        for index, workload in enumerate(workloads)
+        for index, workload in enumerate(many)
     ]
 
 

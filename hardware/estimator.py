@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, overload
 
 from genomes.errors import RequestError
-from genomes.workload import Workload
+from genomes.workload import AnyWorkload, Workload, as_workloads
 from hardware.arrays import Floats, pack
 from hardware.chip import DEFAULT_CHIP, Chip, load_chip
+from hardware.chip_file import checked_overrides
 from hardware.cost import Cost, summary, to_costs
 from hardware.models import MODELS
 
@@ -16,8 +18,8 @@ _KNOWN_WITHOUT_RATES = ("area_mm2", "latency_ms", "crossbars", "tiles", "energy_
 
 
 @overload
-def estimate(
-    workload: Workload,
+def estimate(  # type: ignore[overload-overlap] # a str is one path, no sequence of paths
+    workload: AnyWorkload,
     chip: Chip | str = DEFAULT_CHIP,
     overrides: Mapping[str, Any] | None = None,
 ) -> Cost: ...
@@ -25,45 +27,46 @@ def estimate(
 
 @overload
 def estimate(
-    workload: Sequence[Workload],
+    workload: Sequence[AnyWorkload],
     chip: Chip | str = DEFAULT_CHIP,
     overrides: Mapping[str, Any] | None = None,
 ) -> list[Cost]: ...
 
 
 def estimate(
-    workload: Workload | Sequence[Workload],
+    workload: AnyWorkload | Sequence[AnyWorkload],
     chip: Chip | str = DEFAULT_CHIP,
     overrides: Mapping[str, Any] | None = None,
 ) -> Cost | list[Cost]:
     """Cost one workload, or a list of them in one pass.
 
     Args:
-        workload: One workload, or several.
+        workload: One workload, or several; each as it is, as its document, or as the path of its
+            JSON file.
         chip: A chip, the name of a preset, or the path of a chip's TOML file.
         overrides: Parameters of a chip that is given by name; key to value.
 
     Raises:
-        RequestError: No such chip, or an override that it does not take.
+        RequestError: No such chip or workload, or an override that the chip does not take.
     """
-    many = [workload] if isinstance(workload, Workload) else list(workload)
+    many = as_workloads(workload)
     resolved = resolve_chip(chip, overrides)
     costs = to_costs(MODELS[resolved.model].breakdown(pack(many), resolved), many) if many else []
-    return costs[0] if isinstance(workload, Workload) else costs
+    return costs[0] if isinstance(workload, Workload | Mapping | str | Path) else costs
 
 
-def totals(workloads: Sequence[Workload], chip: Chip | str = DEFAULT_CHIP) -> dict[str, Floats]:
+def totals(workloads: Sequence[AnyWorkload], chip: Chip | str = DEFAULT_CHIP) -> dict[str, Floats]:
     """Return every total by name, (n,) each: the fast way where no breakdown is needed.
 
     The names are those of `Cost`: area_mm2, energy_uj, dynamic_energy_uj, leakage_energy_uj,
     latency_ms, interval_ms, crossbars, tiles, utilisation, memory_kb.
     """
     resolved = resolve_chip(chip, None)
-    return summary(MODELS[resolved.model].breakdown(pack(workloads), resolved))
+    return summary(MODELS[resolved.model].breakdown(pack(as_workloads(workloads)), resolved))
 
 
 def lower_bounds(
-    workloads: Sequence[Workload], chip: Chip | str = DEFAULT_CHIP
+    workloads: Sequence[AnyWorkload], chip: Chip | str = DEFAULT_CHIP
 ) -> dict[str, Floats]:
     """Return what is known before spike rates are, (n,) each.
 
@@ -71,7 +74,7 @@ def lower_bounds(
     spike, which no rate can go below.
     """
     resolved = resolve_chip(chip, None)
-    silent = pack(workloads).silent()
+    silent = pack(as_workloads(workloads)).silent()
     found = summary(MODELS[resolved.model].breakdown(silent, resolved))
     return {name: found[name] for name in _KNOWN_WITHOUT_RATES}
 
@@ -90,7 +93,7 @@ def resolve_chip(chip: Chip | str, overrides: Mapping[str, Any] | None) -> Chip:
     """Return `chip` itself, or load it by name; overrides go with a name."""
     if not isinstance(chip, Chip):
         return load_chip(chip, overrides)
-    if overrides:
+    if checked_overrides(overrides):
         allowed = "none where the chip is loaded already"
-        raise RequestError("overrides", dict(overrides), allowed, "Give them to load_chip.")
+        raise RequestError("overrides", overrides, allowed, "Give them to load_chip.")
     return chip

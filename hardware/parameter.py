@@ -60,6 +60,8 @@ class Parameter:
                 return choice
         if isinstance(self.value, str):
             raise unknown_name(self.name, value, map(str, self.choices or ()))
+        if isinstance(self.value, bool):
+            raise RequestError(self.name, value, "true or false")
         allowed = ", ".join(map(str, self.choices or ()))
         raise RequestError(self.name, value, allowed, _as_number(value))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from genomes.errors import RequestError
-from genomes.workload import Workload
+from genomes.workload import AnyWorkload, Workload, as_workload
 from hardware.chip import DEFAULT_CHIP, Chip
 from hardware.chip_file import TOGETHER
 from hardware.estimator import is_lossless, totals
@@ -70,7 +70,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    workload: Workload,
+    workload: AnyWorkload,
     chip: Chip | str = DEFAULT_CHIP,
     overrides: Mapping[str, Value] | None = None,
     step: float = _STEP,
@@ -83,7 +83,7 @@ def sensitivity(
     from another one, as a cell's area from the node, does not move with it.
 
     Args:
-        workload: What to cost.
+        workload: What to cost: a workload, its document, or the path of its file.
         chip: A chip, the name of a preset, or the path of a chip's TOML file. The technology node
             steps only where the chip is given by name or path.
         overrides: Parameters of the chip.
@@ -93,8 +93,9 @@ def sensitivity(
         Every parameter that can step, the largest effect on area, energy or latency first.
 
     Raises:
-        RequestError: No such chip, or a step outside its range.
+        RequestError: No such chip or workload, or a step outside its range.
     """
+    workload = as_workload(workload)
     if not 0 < step < 1:
         raise RequestError("step", step, "a number between 0 and 1")
     variants = ChipVariants(chip, overrides)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
 
-from genomes.errors import RequestError, unknown_name
-from genomes.workload import Workload
+from genomes.errors import RequestError
+from genomes.workload import AnyWorkload, Workload, as_workload
 from hardware.chip import DEFAULT_CHIP, Chip
-from hardware.chip_file import TOGETHER
+from hardware.chip_file import TOGETHER, unknown_parameter
 from hardware.cost import Cost
 from hardware.estimator import estimate
 from hardware.variants import FACTS, ChipVariants, with_facts
@@ -40,29 +40,29 @@ class Point:
 
 
 def sweep(
-    workload: Workload,
+    workload: AnyWorkload,
     chip: Chip | str = DEFAULT_CHIP,
-    grid: Mapping[str, Sequence[Any]] | None = None,
+    grid: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> list[Point]:
     """Cost a workload at every point of a grid.
 
     Args:
-        workload: What to cost.
+        workload: What to cost: a workload, its document, or the path of its file.
         chip: A chip, the name of a preset, or the path of a chip's TOML file.
-        grid: Key to the values that it takes. A key is a parameter of the chip, one of `FACTS`, or
-            one of `TOGETHER`.
+        grid: Key to the values that it takes, or to a single one. A key is a parameter of the chip,
+            one of `FACTS`, or one of `TOGETHER`.
         overrides: Parameters of the chip that are not swept.
 
     Returns:
         One point for each combination, the last key's values following each other.
 
     Raises:
-        RequestError: An unknown key, a value that its key never takes, more than `MOST_POINTS`
-            points, or not one point that the chip's model accepts.
+        RequestError: No workload, an unknown key, a value that its key never takes, more than
+            `MOST_POINTS` points, or not one point that the chip's model accepts.
     """
     variants = ChipVariants(chip, overrides)
-    grid = {key: list(values) for key, values in (grid or {}).items()}
+    workload, grid = as_workload(workload), _grid(grid)
     _check(grid, variants.base)
     points = [
         _point(dict(zip(grid, values, strict=True)), workload, variants)
@@ -73,6 +73,16 @@ def sweep(
     return _costed(points)
 
 
+def _grid(given: Any) -> dict[str, list[Any]]:
+    """The values of each key; what is no sequence of values is a single one."""
+    if given is not None and not isinstance(given, Mapping):
+        raise RequestError("grid", given, "a mapping of keys to values")
+    return {
+        key: [values] if isinstance(values, str) or not isinstance(values, Iterable) else [*values]
+        for key, values in (given or {}).items()
+    }
+
+
 def _check(grid: Mapping[str, Sequence[Any]], chip: Chip) -> None:
     """Refuse keys and values that are wrong whatever the others are."""
     parameters = {each.name: each for each in chip.parameters}
@@ -80,7 +90,7 @@ def _check(grid: Mapping[str, Sequence[Any]], chip: Chip) -> None:
     seen: set[str] = set()
     for key, values in grid.items():
         if key not in FACTS and key not in parameters and key not in together:
-            raise unknown_name("sweep", key, {*FACTS, *together, *parameters})
+            raise unknown_parameter("sweep", key, {*FACTS, *parameters})
         if not values:
             raise RequestError(f"sweep of {key}", values, "at least one value")
         parts = set(TOGETHER.get(key, (key,)))

@@ -10,9 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from genomes.errors import RequestError, unknown_name
+from genomes.errors import RequestError
 from genomes.workload import Workload
 from hardware.chip import Chip, load_chip
+from hardware.chip_file import checked_overrides, separate, unknown_parameter
 from hardware.models import MODELS
 
 _NODE = "technology_nm"
@@ -26,16 +27,17 @@ def changed(chip: Chip, values: Mapping[str, Any]) -> Chip:
 
     Args:
         chip: The chip; its technology node stays, since only its file has the values of another.
-        values: Parameter key to value.
+        values: Parameter key, or one of `TOGETHER`, to value.
 
     Raises:
         RequestError: An unknown key, a wrong value, another node, or a combination that the chip's
             model refuses.
     """
     known = chip.values
+    values = separate(values, known)
     for key in values:
         if key not in known:
-            raise unknown_name("chip parameter", key, known)
+            raise unknown_parameter("chip parameter", key, known)
     if _NODE in values and values[_NODE] != known.get(_NODE):
         remedy = "Only the chip's file has the values of another node: give the chip by its name."
         raise RequestError(_NODE, values[_NODE], str(known[_NODE]), remedy)
@@ -67,7 +69,7 @@ class ChipVariants:
             self._name, self._overrides = None, {}
             self.base = changed(chip, overrides) if overrides else chip
         else:
-            self._name, self._overrides = chip, dict(overrides or {})
+            self._name, self._overrides = chip, checked_overrides(overrides)
             self.base = load_chip(chip, overrides)
 
     @property

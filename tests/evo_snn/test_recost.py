@@ -115,6 +115,21 @@ def test_costs_are_those_of_the_stored_workload_and_accuracy_stays(run: Run) -> 
         assert set(RECOSTED) <= set(one.metrics)
 
 
+def test_one_chip_may_be_given_alone(run: Run) -> None:
+    for chip in ("spikesim_65nm", load_chip("spikesim_65nm")):
+        assert [one.label for one in run.recost(chip).chips] == [OWN, "spikesim_65nm"]
+
+
+def test_one_key_changes_both_sides_of_a_crossbar(run: Run) -> None:
+    sides = {"crossbar_rows": 128, "crossbar_columns": 128}
+    for chips in ([], ["rram_32nm"], [load_chip("rram_32nm")]):
+        (_, by_size) = run.recost(chips, {"crossbar_size": 128}).chips
+        (_, by_sides) = run.recost(chips, sides).chips
+        assert by_size == by_sides
+        assert by_size.chip is not None
+        assert by_size.chip.values["crossbar_columns"] == 128
+
+
 def test_fronts_follow_from_the_new_costs(tmp_path: Path) -> None:
     # By hand: as accurate as the larger one, the smaller one beats it wherever it costs less.
     # SpikeSim knows no spike rates, so there the silent one has nothing on the busy one.

@@ -45,3 +45,17 @@ def test_a_long_name_resembles_none() -> None:
 def test_a_letter_that_looks_like_another_is_named() -> None:
     error = unknown_name("constraints", "\u0430rea_mm2", ["area_mm2"])
     assert str(error).endswith("Did you mean 'area_mm2'? It has '\u0430', CYRILLIC SMALL LETTER A.")
+
+
+def test_of_many_names_only_those_that_look_alike_are_told() -> None:
+    many = [*(f"key_{number}" for number in range(70)), "crossbar_rows", "crossbar_columns"]
+    error = unknown_name("chip", "crossbar_row", many, "evo-snn chips lists them.")
+    assert str(error) == (
+        "chip: got 'crossbar_row'; allowed: crossbar_rows, crossbar_columns, or one of 70 others."
+        " Did you mean 'crossbar_rows'? evo-snn chips lists them."
+    )
+    lost = unknown_name("chip", "zzz", many, "evo-snn chips lists them.")
+    assert str(lost) == "chip: got 'zzz'; allowed: one of 72 names. evo-snn chips lists them."
+    few = unknown_name("chip", "zzz", many[:20], "evo-snn chips lists them.")
+    assert few.allowed == ", ".join(sorted(many[:20]))
+    assert few.remedy == ""

@@ -55,6 +55,7 @@ def test_what_a_model_refuses_together_is_told_at_its_point() -> None:
     ("grid", "field"),
     [
         ({"crossbar_row": [1]}, "sweep"),
+        (["crossbar_rows"], "grid"),
         ({"crossbar_rows": [64, 1]}, "crossbar_rows"),
         ({"adc_kind": ["sar", "foo"]}, "adc_kind"),
         ({"input_rate": [0.1, 2]}, "input_rate"),
@@ -64,10 +65,17 @@ def test_what_a_model_refuses_together_is_told_at_its_point() -> None:
         ({"timesteps": range(1, 201), "weight_bits": [8] * 51}, "sweep"),
     ],
 )
-def test_mistakes_are_request_errors(grid: dict[str, Any], field: str) -> None:
+def test_mistakes_are_request_errors(grid: Any, field: str) -> None:
     with pytest.raises(RequestError) as error:
         sweep(VGG9, "rram_32nm", grid)
     assert error.value.field == field
+
+
+def test_a_single_value_is_a_grid_of_one() -> None:
+    grid = {"input_rate": 0.5, "adc_kind": "flash"}
+    (point,) = sweep(VGG9, "rram_32nm", grid)
+    assert dict(point.values) == grid
+    assert [point] == sweep(VGG9, "rram_32nm", {key: [value] for key, value in grid.items()})
 
 
 def test_both_models_have_the_size_of_a_crossbar() -> None:

@@ -110,3 +110,16 @@ def test_another_node_comes_from_the_chips_file() -> None:
     assert loaded.base.values["crossbar_rows"] == 32
     with pytest.raises(RequestError, match="by its name"):
         loaded.make({"technology_nm": 22})
+
+
+@pytest.mark.parametrize("name", ["rram_32nm", "rram_neurosim_22nm"])
+def test_one_key_changes_both_sides_of_a_crossbar(name: str) -> None:
+    chip = changed(load_chip(name), {"crossbar_size": 128})
+    assert (chip.values["crossbar_rows"], chip.values["crossbar_columns"]) == (128, 128)
+    assert chip == load_chip(name, {"crossbar_size": 128})
+
+
+def test_a_chip_without_crossbars_has_no_size_of_one() -> None:
+    with pytest.raises(RequestError, match="chip parameter: got 'crossbar_size'") as error:
+        changed(load_chip("digital_horowitz_isscc_2014"), {"crossbar_size": 128})
+    assert "crossbar_size" not in error.value.allowed
