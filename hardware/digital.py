@@ -18,12 +18,11 @@ from genomes.errors import RequestError
 from hardware.arrays import Floats, LayerArrays, total
 from hardware.breakdown import Breakdown, added
 from hardware.inventory import doublings
-from hardware.units import FJ, MHZ, NW, UM2
+from hardware.units import FJ, MHZ, NW, PJ, UM2
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
 
-_PJ = 1e-12
 
 #: Widths in bits for which adders and multipliers have figures.
 WIDTHS = (8.0, 32.0)
@@ -87,7 +86,7 @@ class _Units:
     ) -> Floats:
         """In proportion up to the first figure, linear beyond it and through the second."""
         name, unit, scale = {
-            "energy": ("energy_pj", _PJ, "energy_scale"),
+            "energy": ("energy_pj", PJ, "energy_scale"),
             "area": ("area_um2", UM2, "area_scale"),
             "leakage": ("leakage_nw", NW, "leakage_scale"),
         }[what]
@@ -108,7 +107,7 @@ def _units(chip: Chip) -> _Units:
     )
     return _Units(
         chip=chip,
-        memory_bit=float(access) / _ACCESS_BITS * _PJ * chip.number("memory_energy_scale"),
+        memory_bit=float(access) / _ACCESS_BITS * PJ * chip.number("memory_energy_scale"),
         register_energy=chip.number("register_energy_fj") * FJ,
         register_area=chip.number("register_area_um2") * UM2,
         register_leakage=chip.number("register_leakage_nw") * NW,

@@ -22,11 +22,11 @@ import numpy as np
 
 from hardware.arrays import Floats, LayerArrays, total
 from hardware.breakdown import Breakdown
+from hardware.units import MHZ, PJ, UM2
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
 
-_PJ, _UM2, _MHZ = 1e-12, 1e-12, 1e6
 
 #: Subtractions of one PE cycle and ADC.
 _SUBTRACTIONS = 16
@@ -95,12 +95,12 @@ def _energy(layers: LayerArrays, chip: Chip, pes: Floats) -> dict[str, Floats]:
     )
     subtraction = adcs * _SUBTRACTIONS * chip.number("subtractor_energy_pj")
     return {
-        "array": cycles * (adcs * layers.kernel * read * _PJ),
-        "adc": cycles * (adcs * adcs * conversion * _PJ),
-        "accumulation": cycles * (subtraction * _PJ),
-        "neuron": cycles * (chip.number("neuron_energy_pj") * _PJ),
-        "buffer": cycles * (buffers * _PJ),
-        "interconnect": cycles * (chip.number("interconnect_energy_pj") * _PJ),
+        "array": cycles * (adcs * layers.kernel * read * PJ),
+        "adc": cycles * (adcs * adcs * conversion * PJ),
+        "accumulation": cycles * (subtraction * PJ),
+        "neuron": cycles * (chip.number("neuron_energy_pj") * PJ),
+        "buffer": cycles * (buffers * PJ),
+        "interconnect": cycles * (chip.number("interconnect_energy_pj") * PJ),
     }
 
 
@@ -118,12 +118,12 @@ def _area(
         "sram_bit_area_um2"
     ) * chip.number("tile_buffer_bits")
     return {
-        "array": pes * kernel * (crossbar * _UM2),
-        "adc": pes * (adcs * converter * _UM2),
-        "accumulation": tiles * (adcs * chip.number("subtractor_area_um2") * _UM2),
-        "membrane": membrane_values * (word * _UM2),
-        "buffer": tiles * (tile_buffer * _UM2) + inputs * (word * _UM2),
-        "interconnect": tiles * (chip.number("interconnect_area_um2") * _UM2),
+        "array": pes * kernel * (crossbar * UM2),
+        "adc": pes * (adcs * converter * UM2),
+        "accumulation": tiles * (adcs * chip.number("subtractor_area_um2") * UM2),
+        "membrane": membrane_values * (word * UM2),
+        "buffer": tiles * (tile_buffer * UM2) + inputs * (word * UM2),
+        "interconnect": tiles * (chip.number("interconnect_area_um2") * UM2),
     }
 
 
@@ -133,7 +133,7 @@ def _latency(layers: LayerArrays, chip: Chip) -> Floats:
     count = layers.present.sum(axis=1, keepdims=True)
     last = np.arange(layers.present.shape[1]) == count - 1
     awaited = np.where(last, values, np.floor(chip.number("waiting_fraction") * values))
-    cycle = chip.number("cycles_per_pe") / (chip.number("clock_mhz") * _MHZ)
+    cycle = chip.number("cycles_per_pe") / (chip.number("clock_mhz") * MHZ)
     return layers.present * awaited * layers.steps * cycle
 
 

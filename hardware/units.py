@@ -1,4 +1,4 @@
-"""Costs of the default model's single parts, in SI units, from a chip's parameters."""
+"""Costs of the crossbar model's single parts, in SI units, from a chip's parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from hardware.arrays import Floats
     from hardware.chip import Chip
 
-FJ, NW, UW, UM2, UM, NS, MHZ, MM = 1e-15, 1e-9, 1e-6, 1e-12, 1e-6, 1e-9, 1e6, 1e-3
+# Units of chips' figures in SI units.
+FJ, PJ = 1e-15, 1e-12
+PW, NW, UW = 1e-12, 1e-9, 1e-6
+UM, MM, UM2 = 1e-6, 1e-3, 1e-12
+PS, NS, MHZ = 1e-12, 1e-9, 1e6
 
 #: Levels for which a chip's ADC tables hold figures.
 ADC_LEVELS = (8, 16, 32, 64, 128, 256)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomes.errors import RequestError
-from hardware.units import ADC_LEVELS, Reading
+from hardware.units import ADC_LEVELS, FJ, NS, PJ, UM, UM2, UW, Reading
 
 if TYPE_CHECKING:
     from hardware.arrays import Floats
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from hardware.parameter import Value
 
 _FILE = "neurosim_v1_4_crossbars.npz"
-_UM, _UM2, _PJ, _NS, _UW, _FJ = 1e-6, 1e-12, 1e-12, 1e-9, 1e-6, 1e-15
 
 DEVICES: Mapping[tuple[str, float, float], str] = {
     ("rram", 1.0e5, 1.7e6): "rram_100k_1.7M",
@@ -153,35 +152,35 @@ _KEYS = (
 def _crossbars(items: tuple[tuple[str, Value], ...], read: Reading) -> Crossbars:
     chip = dict(items)
     fields = _by_slices(chip, read)
-    box = fields["box_area_um2"] * _UM2
+    box = fields["box_area_um2"] * UM2
     other_area, array_area = (
-        fields[name][0] * _UM2 for name in ("other_area_um2", "array_area_um2")
+        fields[name][0] * UM2 for name in ("other_area_um2", "array_area_um2")
     )
-    adc_area = fields["adc_area_um2"][0] * _UM2
-    accumulation_area = fields["accumulation_area_um2"] * _UM2
+    adc_area = fields["adc_area_um2"][0] * UM2
+    accumulation_area = fields["accumulation_area_um2"] * UM2
     rows = int(_number(chip, "crossbar_rows"))
     if chip["adc_figures"] == "table":
-        own = _table(chip, "adc_table_area_um2", read) * _UM2
+        own = _table(chip, "adc_table_area_um2", read) * UM2
         own *= rows / _number(chip, "columns_per_adc")
         box, adc_area = box + own - adc_area, own
     if chip["crossbar_box"] == "filled":
         box = adc_area + array_area + other_area + accumulation_area
-    stretch = np.sqrt(box / (fields["box_area_um2"] * _UM2))
+    stretch = np.sqrt(box / (fields["box_area_um2"] * UM2))
     reads = np.ceil(np.maximum(np.arange(rows + 1.0), 1.0) / read.rows)
     return Crossbars(
         box_area=box,
-        box_height=fields["box_height_um"] * _UM * stretch,
-        box_width=fields["box_width_um"] * _UM * stretch,
+        box_height=fields["box_height_um"] * UM * stretch,
+        box_width=fields["box_width_um"] * UM * stretch,
         adc_area=adc_area,
         array_area=array_area,
         other_area=other_area,
         accumulation_area=accumulation_area,
-        leakage=fields["leakage_uw"] * _UW,
-        accumulation_energy=fields["accumulation_energy_pj"] * _PJ,
-        other_energy=fields["other_energy_pj_no_row"][0] * _PJ,
-        other_row_energy=fields["other_energy_pj_per_row"][0] * _PJ,
-        word_line_energy=fields["word_line_energy_pj_per_row"][0] * _PJ,
-        clock=_clock(chip, read) * _NS,
+        leakage=fields["leakage_uw"] * UW,
+        accumulation_energy=fields["accumulation_energy_pj"] * PJ,
+        other_energy=fields["other_energy_pj_no_row"][0] * PJ,
+        other_row_energy=fields["other_energy_pj_per_row"][0] * PJ,
+        word_line_energy=fields["word_line_energy_pj_per_row"][0] * PJ,
+        clock=_clock(chip, read) * NS,
         conversion_energy=_expected(_conversions(chip, read), reads),
         reads=reads,
     )
@@ -268,11 +267,11 @@ def _conversions(chip: Mapping[str, Value], read: Reading) -> Floats:
         sar = _entry(f"{device}/adc_energy_pj", dict(chip) | {"adc_kind": "sar"}, read, cell_bits)
         sar = sar[7][inside]
         slope = (sar[-1] - sar[0]) / (knots[inside][-1] - knots[inside][0])
-        silent = _table(chip, "adc_table_energy_fj", read) * rows * _FJ / _PJ
+        silent = _table(chip, "adc_table_energy_fj", read) * rows * FJ / PJ
         energy = silent + slope * active * _relative_conductance(chip, device)
     if chip["silent_reads"] == "skipped":
         silent = 0.0
-    joined = np.concatenate([[silent], energy]) * _PJ
+    joined = np.concatenate([[silent], energy]) * PJ
     return joined if chip["adc_dips"] == "kept" else np.maximum.accumulate(joined)
 
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from hardware.arrays import Floats
 from hardware.neurosim.trees import Adders
+from hardware.units import FJ, NS, NW, PJ, PS, PW, UM, UM2
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
-
-FJ, PJ, PW, NW, UM, UM2, NS, PS = 1e-15, 1e-12, 1e-12, 1e-9, 1e-6, 1e-12, 1e-9, 1e-12
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""What must hold of every cost on every chip, for random workloads."""
+"""What must hold of every cost of the models crossbar, digital and spikesim, on random workloads.
+
+Those of the model neurosim are in test_neurosim_properties.py.
+"""
 
 import math
 from dataclasses import fields
