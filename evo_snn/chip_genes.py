@@ -1,8 +1,10 @@
 """Chip genes: parameters of the chip that a search chooses, each from a list of allowed values.
 
-A configuration lists them as ``[hardware.genes]``, key → values. A key is a parameter of the chip,
-or ``crossbar_size`` for its rows and columns together. Numbers make an ordered gene, words and
-truth values a categorical one; its name is ``chip.KEY``. A *setting* is one choice of each of them.
+A configuration lists them as ``[hardware.genes]``, key → values. A key is a parameter that designs
+the chip (``hardware.models.Model.design``), or ``crossbar_size`` for its rows and columns together.
+What a part costs and how costs are counted is no gene: evolution would choose the bill. Numbers
+make an ordered gene, words and truth values a categorical one; its name is ``chip.KEY``. A
+*setting* is one choice of each of them.
 
 Settings that the chip's model refuses (more rows read at once than there are rows, too few ADC
 levels for a cell's bits) are known before anything is trained, and are *repaired*: the nearest
@@ -26,6 +28,7 @@ from genomes.errors import RequestError, unknown_name
 from genomes.genes import Choice, Gene
 from hardware import Chip, Parameter, load_chip
 from hardware.chip_file import TOGETHER
+from hardware.models import MODELS
 from hardware.variants import changed
 
 PREFIX = "chip."
@@ -39,6 +42,9 @@ CHIPS_BY_NODE = "chips_by_node"  # and all of them where there are several
 
 
 _NODE = "technology_nm"
+
+_BY_ITSELF = ("adc_levels", "rows_per_read")
+"""Parameters of which 0 is no number below the others: the chip chooses then."""
 
 _SECTION = "hardware.genes"
 
@@ -97,6 +103,14 @@ class ChipGenes:
         }
         return changed(base, parameters) if parameters else base
 
+    def refusal(self, setting: Iterable[int]) -> str:
+        """Why the chip's model refuses a setting; "" where it does not."""
+        try:
+            self.chip(setting)
+        except RequestError as error:
+            return str(error)
+        return ""
+
     @cached_property
     def allowed(self) -> NDArray[np.int64]:
         """The settings that make a chip, (n, genes) int64, in the order of their indices.
@@ -152,16 +166,19 @@ def chip_genes(section: HardwareSection, chips: Sequence[Chip] = ()) -> ChipGene
 
     Args:
         section: ``[hardware]``.
-        chips: the ``bases`` that a run keeps; none loads what the section names.
+        chips: the ``bases`` that a run keeps, whose genes were checked when it began; none loads
+            what the section names.
 
     Raises:
-        RequestError: an unknown key or value, a key that is given twice, too many combinations, or
-            none that makes a chip.
+        RequestError: an unknown key or value, a key that designs nothing or is given twice, too
+            many combinations, or a value with which none makes a chip.
     """
     if not section.genes:
         return ChipGenes(tuple(chips) or (load_chip(section.chip, section.overrides),))
     _check_keys(section)
     bases = tuple(chips) or tuple(_bases(section))
+    if not chips:
+        _check_designed(section, bases[0])
     genes = tuple(_gene(key, values, bases[0]) for key, values in section.genes.items())
     combinations = math.prod(map(len, genes))
     if combinations > MOST_CHIPS:
@@ -169,6 +186,8 @@ def chip_genes(section: HardwareSection, chips: Sequence[Chip] = ()) -> ChipGene
         raise RequestError(_SECTION, f"{combinations} combinations", allowed)
     made = ChipGenes(bases, genes)
     _ = made.allowed  # raises where there is none
+    if not chips:
+        _check_values(made)
     return made
 
 
@@ -224,6 +243,35 @@ def _check_keys(section: HardwareSection) -> None:
             said[parameter] = f"{_SECTION}.{key}"
 
 
+def _check_designed(section: HardwareSection, chip: Chip) -> None:
+    """Refuse keys that are no parameter of the chip, and those that design nothing."""
+    design = MODELS[chip.model].design
+    together = [key for key, names in TOGETHER.items() if set(names) <= set(design)]
+    for key in section.genes:
+        names = TOGETHER.get(key, (key,))
+        for name in names:
+            if name not in chip.values:
+                raise unknown_name(_SECTION, name, [*together, *design])
+        if not set(names) <= set(design):
+            allowed = ", ".join([*together, *design]) or f"none, with the model {chip.model!r}"
+            remedy = f"{key} says what is there or how it is counted: set it as hardware.{key}."
+            raise RequestError(_SECTION, key, allowed, remedy)
+
+
+def _check_values(made: ChipGenes) -> None:
+    """Refuse values that no combination makes a chip with, which a search would never meet."""
+    for place, gene in enumerate(made.genes):
+        missing = set(range(len(gene))) - set(made.allowed[:, place].tolist())
+        if missing:
+            setting = [0] * len(made.genes)
+            setting[place] = first = min(missing)
+            key = gene.name.removeprefix(PREFIX)
+            allowed = "values that make a chip, with some values of the other genes"
+            raise RequestError(
+                f"{_SECTION}.{key}", gene.choices[first], allowed, made.refusal(setting)
+            )
+
+
 def _bases(section: HardwareSection) -> Iterator[Chip]:
     """The chip at each node that the genes may choose, or at its own."""
     if _NODE not in section.genes:
@@ -270,6 +318,9 @@ def _gene(key: str, values: Sequence[Any], chip: Chip) -> Gene:
             raise RequestError(place, value, "a parameter that is one number or one word")
         choices.append(checked)
     ordered = not any(isinstance(one, str | bool) for one in choices)
+    if key in _BY_ITSELF and 0 in choices and len(choices) > 1:
+        allowed = "values above 0, as 0 lets the chip choose and has no place in their order"
+        raise RequestError(place, list(values), allowed)
     if ordered and choices != sorted(set(choices)):
         raise RequestError(place, list(values), "different values in ascending order")
     if len(set(choices)) < len(choices):

@@ -119,7 +119,7 @@ def make_plan(
     )
     constraints = tuple(make_constraints(config.constraints, metrics))
     wanted = [*config.objectives.names, *config.constraints]
-    on_chip = checked_on_chip(config, space.chips, wanted, constraints)
+    on_chip = checked_on_chip(config, space.chips, wanted, constraints, space.classes)
     check_possible(constraints, space)
     objectives = tuple(metrics[name] for name in config.objectives.names)
     users = {name for name in wanted if metrics[name].function is not None}

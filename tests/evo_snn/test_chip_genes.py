@@ -1,7 +1,5 @@
 """Chip genes: which chips a search may choose from, and which one a setting is."""
 
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from evo_snn.config import HardwareSection
 from evo_snn.config_file import load_config
 from genomes.errors import RequestError
 from hardware import Chip, load_chip
+from hardware.models import MODELS
 
 STUDY = {
     "adc_levels": [16, 32, 64, 128],
@@ -28,8 +27,54 @@ PARTLY_REFUSED = {
 
 def made(genes, **overrides):
     sections = {"data": {"name": "digits"}, "search": {"space": "plain"}}
-    config = load_config({**sections, "hardware": {"genes": genes, **overrides}})
+    hardware = {"chip": "rram_32nm", "genes": genes, **overrides}
+    config = load_config({**sections, "hardware": hardware})
     return chip_genes(config.hardware)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_designs_a_chip_is_a_parameter_of_its_model(model):
+    chip = load_chip(MODELS[model].reference)
+    assert set(MODELS[model].design) <= set(chip.values)
+
+
+@pytest.mark.parametrize(
+    ("chip", "key", "values"),
+    [
+        ("rram_neurosim_22nm", "leakage", ["neurosim", "whole"]),
+        ("rram_neurosim_22nm", "adc_figures", ["circuit", "table"]),
+        ("rram_neurosim_22nm", "wire_energy_fj_per_um", [0.001, 0.1]),
+        ("rram_neurosim_22nm", "technology_nm", [22, 32]),
+        ("rram_32nm", "clock_mhz", [100.0, 500.0]),
+        ("digital_horowitz_isscc_2014", "energy_scale", [0.1, 1.0]),
+        ("spikesim_65nm", "crossbar_size", [64, 1024]),
+    ],
+)
+def test_a_search_does_not_choose_how_costs_are_counted(chip, key, values):
+    with pytest.raises(
+        RequestError, match=rf"hardware\.genes: got '{key}'.*hardware\.{key}\."
+    ) as no:
+        made({key: values}, chip=chip)
+    assert "\n" not in str(no.value)
+    design = MODELS[load_chip(chip).model].design
+    assert all(name in str(no.value) for name in design)
+
+
+def test_a_value_that_never_makes_a_chip_is_named():
+    message = r"hardware\.genes\.crossbar_rows: got 128; allowed: values that make a chip.*columns"
+    with pytest.raises(RequestError, match=message):
+        made({"crossbar_rows": [64, 128]}, chip="rram_neurosim_22nm")
+    with pytest.raises(RequestError, match=r"genes\.rows_per_read: got 100.*0 to crossbar_rows 32"):
+        made({"crossbar_size": [32, 64], "rows_per_read": [16, 100]})
+
+
+@pytest.mark.parametrize("key", ["adc_levels", "rows_per_read"])
+def test_what_the_chip_chooses_has_no_place_among_numbers(key):
+    with pytest.raises(
+        RequestError, match=rf"genes\.{key}: got \[0, 16\]; allowed: values above 0"
+    ):
+        made({key: [0, 16]})
+    assert made({key: [0]}).genes[0].choices == (0,)
 
 
 def test_without_genes_there_is_the_chip_of_the_section():
@@ -67,14 +112,13 @@ def test_a_setting_is_the_chip_with_these_parameters():
     assert len(list(genes.chips())) == 4 * 2 * 2 * 3
 
 
-def test_another_node_brings_its_own_figures():
-    genes = made({"technology_nm": [22, 65], "cell_bits": [1, 2]}, chip="rram_32nm")
-    for (k, node), (j, bits) in itertools.product(enumerate((22, 65)), enumerate((1, 2))):
-        loaded = load_chip("rram_32nm", {"technology_nm": node, "cell_bits": bits})
-        assert genes.chip((k, j)).values == loaded.values
-    kept = chip_documents(genes.bases)
+def test_a_run_that_chose_among_nodes_is_still_read():
+    bases = tuple(load_chip("rram_32nm", {"technology_nm": node}) for node in (22, 65))
+    kept = chip_documents(bases)
     section = HardwareSection(chip="gone.toml", genes={"technology_nm": (22, 65)})
-    assert chip_genes(section, stored_chips(kept.get)).bases == genes.bases
+    stored = chip_genes(section, stored_chips(kept.get))
+    assert stored.bases == bases
+    assert [stored.chip((k,)).values for k in (0, 1)] == [chip.values for chip in bases]
 
 
 def test_what_a_run_keeps_makes_the_same_chips():
@@ -118,13 +162,13 @@ def test_a_refused_setting_is_repaired_to_the_nearest_that_makes_a_chip(data):
             r"hardware\.genes\.crossbar_rows.*what hardware\.genes\.crossbar_size does not say too",
         ),
         ({"adc_sar_delay_ns": [[1.0] * 6]}, r"genes\.adc_sar_delay_ns.*numbers or words"),
-        ({"adc_sar_delay_ns": [1.0]}, r"hardware\.genes\.adc_sar_delay_ns: got 1\.0"),
+        ({"adc_sar_delay_ns": [1.0]}, r"hardware\.genes: got 'adc_sar_delay_ns'"),
         (
             {"adc_levels": [8], "cell_bits": [4]},
             r"hardware\.genes: got .*of which some combination makes a chip.*adc_levels",
         ),
         (
-            {"cell_area_um2": [k / 1000 + 1 for k in range(150)], "clock_mhz": [*range(100, 250)]},
+            {"r_off_ohm": [1e6 + k for k in range(150)], "bus_bits": [*range(100, 250)]},
             f"22500 combinations'; allowed: at most {MOST_CHIPS}",
         ),
     ],

@@ -32,16 +32,23 @@ def plan_of(*changes):
 
 @pytest.mark.parametrize(
     ("genes", "key"),
-    [({"adc_levels": [16, 32]}, "adc_levels"), ({"cell_bits": [1, 2]}, "cell_bits")],
+    [
+        ({"adc_levels": [16, 32]}, "adc_levels"),
+        ({"cell_bits": [1, 2]}, "cell_bits"),
+        ({"r_on_ohm": [1e5, 3e5]}, "r_on_ohm"),
+        ({"r_off_ohm": [1e6, 1e7]}, "r_off_ohm"),
+    ],
 )
 def test_genes_that_only_lower_fidelity_want_an_accuracy_that_feels_them(genes, key):
-    wanted = {"hardware.genes": {"crossbar_size": [64, 128], **genes}}
+    wanted = {"hardware.genes": {"crossbar_size": [64, 128], **genes}, "on_chip.variation": 0.1}
     message = rf"hardware\.genes\.{key}: got \[.*plain accuracy does not feel it.*accuracy_on_chip"
     for unfelt in (
         {},
         {"constraints.accuracy_on_chip.max": 0.9},
         {"objectives.names": ["accuracy", "accuracy_on_chip_std"]},
         {"constraints.accuracy_on_chip_stderr": 0.1},
+        {"constraints.accuracy_on_chip": 0},
+        {"constraints.accuracy_on_chip_worst": 0.1},  # chance, of ten classes
     ):
         with pytest.raises(RequestError, match=message):
             plan_of(wanted, unfelt)
@@ -53,6 +60,36 @@ def test_genes_that_only_lower_fidelity_want_an_accuracy_that_feels_them(genes, 
          "on_chip.rescale": True},
     ):  # fmt: skip
         assert plan_of(wanted, felt).settings.needs == "network"
+
+
+def test_other_memory_wants_an_accuracy_that_feels_it():
+    genes = {"hardware.chip": "rram_neurosim_22nm", "hardware.genes": {"memory": ["rram", "fefet"]}}
+    with pytest.raises(RequestError, match=r"hardware\.genes\.memory: got .*does not feel it"):
+        plan_of(genes)
+    with pytest.raises(RequestError, match=r"genes\.memory: got .*variation = 0\.1"):
+        plan_of(genes, ON_CHIP)
+    assert plan_of(genes, ON_CHIP, {"on_chip.variation": 0.1}).settings.on_chip is not None
+
+
+@pytest.mark.parametrize("key", ["cell_bits", "r_on_ohm", "r_off_ohm"])
+def test_ideal_chips_feel_no_fidelity(key):
+    values = {"cell_bits": [1, 2], "r_on_ohm": [1e4, 1e5], "r_off_ohm": [1e6, 1e7]}[key]
+    genes = {"hardware.genes": {key: values}}
+    with pytest.raises(
+        RequestError, match=rf"genes\.{key}: got .*has nothing that feels it.*wire_ohm"
+    ):
+        plan_of(genes, ON_CHIP)
+    for felt in ({"on_chip.variation": 0.1}, {"on_chip.wire_ohm": 1.0}):
+        assert plan_of(genes, ON_CHIP, felt).settings.on_chip is not None
+    stuck = {"on_chip.stuck_on": 0.1}
+    if key == "cell_bits":
+        assert plan_of(genes, ON_CHIP, stuck).settings.on_chip is not None
+        assert (
+            plan_of(genes, ON_CHIP, LOSSY).settings.on_chip is not None
+        )  # ADCs round more of them
+    else:  # a stuck cell is at one end, wherever that is
+        with pytest.raises(RequestError, match="has nothing that feels it"):
+            plan_of(genes, ON_CHIP, stuck)
 
 
 def test_genes_of_size_alone_are_plain():
@@ -77,7 +114,8 @@ def test_the_path_is_the_one_that_feels_what_the_chips_do():
     assert plan_of(ON_CHIP).settings.on_chip.path == "fast"
     assert plan_of(ON_CHIP, {"on_chip.path": "exact"}).settings.on_chip.path == "exact"
     cells, levels = {"cell_bits": [1, 2]}, {"adc_levels": [16, 64]}
-    assert plan_of(ON_CHIP, {"hardware.genes": cells}).settings.on_chip.path == "fast"
+    noisy = {"on_chip.variation": 0.1}
+    assert plan_of(ON_CHIP, noisy, {"hardware.genes": cells}).settings.on_chip.path == "fast"
     assert plan_of(ON_CHIP, {"hardware.genes": levels}).settings.on_chip.path == "exact"
     asked = {"hardware.genes": levels, "on_chip.path": "fast"}
     assert plan_of(ON_CHIP, asked).settings.on_chip.path == "fast"
@@ -130,10 +168,32 @@ def test_what_does_not_go_together_is_one_line(changes, message):
 
 def test_ideal_chips_are_worth_a_warning(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("evo_snn"), "propagate", True)
-    plan_of(ON_CHIP, {"on_chip.variation": 0.1})
+    plan_of(ON_CHIP, {"on_chip.stuck_off": 0.1})
     assert not caplog.records
     plan_of(ON_CHIP)
     assert "nothing that is not ideal" in caplog.text
+
+
+def test_a_pessimistic_path_is_worth_a_warning(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("evo_snn"), "propagate", True)
+    varied = {"on_chip.variation": 0.1}
+    plan_of(ON_CHIP, varied, {"on_chip.path": "exact"})
+    plan_of(ON_CHIP, varied, {"hardware.weight_encoding": "differential"})
+    assert not caplog.records
+    plan_of(ON_CHIP, varied)
+    (record,) = caplog.records
+    assert "the fast path is pessimistic" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_a_section_that_nothing_feels_is_worth_a_warning(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("evo_snn"), "propagate", True)
+    plan_of({"on_chip.variation": 0.1, "on_chip.train_with_noise": True})
+    plan_of()
+    assert not caplog.records
+    plan_of({"on_chip.variation": 0.1})
+    (record,) = caplog.records
+    assert "does not feel [on_chip]" in record.getMessage()
 
 
 def test_boxes_of_accuracies_on_chip_are_known_before():
