@@ -122,7 +122,7 @@ def areas(design: Design, made: Built, units: Floats) -> dict[str, Floats]:
     shared = made.store.area + units * unit.pool_area
     if design.chip.word("activation") == "relu":
         shared = shared + design.chip_trees * design.input_bits * unit.register_area
-    shared_area = shared[:, 0] * on_chip
+    shared_area = shared[:, 0] * (total(design.layers.present) > 0)
     bus = _bus_area(design, made) * on_chip
     trees = kinds.pes * kinds.pe_trees * made.pe_trees.area(adders)
     trees = trees + kinds.trees * made.tile_trees.area(adders)

@@ -40,7 +40,7 @@ class FloorPlan:
         row_tiles, column_tiles: Tiles along a matrix, (n, L).
         tiles: Tiles of a layer, (n, L).
         row_copies, column_copies: Copies of a layer that share its positions, (n, L).
-        utilisation: Fraction of a layer's cells that are used, (n, L).
+        utilisation: Fraction of a layer's cells that hold weights, those of copies too, (n, L).
         kernel_tiles, flat_tiles: Tiles of each kind, (n, 1).
         grid_rows, grid_columns: Of the chip's tiles, (n, 1).
     """
@@ -92,7 +92,6 @@ def plan(layers: LayerArrays, matrices: Matrices, chip: Chip) -> FloorPlan:
     on_flat = matrices.present & ~on_kernel
     rows, columns = matrices.rows, matrices.columns
     channel_rows = matrices.rows / layers.kernel
-    weights = rows * columns
     kernel_pe = _best_size(
         start=np.maximum(smallest, _largest(_power_of_two(columns), on_kernel)),
         smallest=smallest,
@@ -128,6 +127,7 @@ def plan(layers: LayerArrays, matrices: Matrices, chip: Chip) -> FloorPlan:
     kernel_tiles = total(tiles * on_kernel)[:, None]
     flat_tiles = total(tiles * on_flat)[:, None]
     grid_rows = np.ceil(np.sqrt(kernel_tiles + flat_tiles))
+    weights = layers.weights * matrices.slices * matrices.present
     cells = np.maximum(tiles, 1.0) * tile**2 * np.where(on_kernel, kernel, 1.0)
     return FloorPlan(
         on_kernel=on_kernel,
@@ -146,7 +146,7 @@ def plan(layers: LayerArrays, matrices: Matrices, chip: Chip) -> FloorPlan:
         tiles=tiles,
         row_copies=row_pes * in_rows * more,
         column_copies=column_pes * in_columns,
-        utilisation=np.maximum(need, copies) * weights / cells * matrices.present,
+        utilisation=np.maximum(need, copies) * weights / cells,
         kernel_tiles=kernel_tiles,
         flat_tiles=flat_tiles,
         grid_rows=grid_rows,
@@ -231,10 +231,15 @@ def _crossbar_copies(
 
 
 def _pipeline_need(layers: LayerArrays, present: Bools, chip: Chip) -> Floats:
-    """Copies that a pipeline asks of each layer, so that large maps do not hold it up, (n, L)."""
+    """Copies that a pipeline asks of each layer, so that large maps do not hold it up, (n, L).
+
+    In the clean face a degree of d asks for d^2 at most, and 1 for none.
+    """
     if not chip.values["pipelined"]:
         return np.ones_like(layers.height)
-    first = _first(layers.height, present)
+    largest = _largest(layers.height, present)
+    # NeuroSim goes by the first layer, so that larger maps after it are copied without bound
+    first = largest if chip.word("copies") == "whole" else _first(layers.height, present)
     spatial = present & (layers.kernel_height > 1)
     least = np.where(spatial, layers.height, np.inf).min(axis=1, keepdims=True)
     shrinking = np.where(np.isfinite(least), np.floor(first / np.maximum(least, 1.0)), 1.0)

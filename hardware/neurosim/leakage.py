@@ -9,13 +9,14 @@ from hardware.neurosim.area import Built
 from hardware.neurosim.design import Design
 from hardware.neurosim.elements import Elements
 from hardware.neurosim.trees import tree
-
-#: Leakage in W of one SRAM cell at 22 nm, which its crossbar's figure does not hold.
-_SRAM_CELL = 3.275e-12
+from hardware.units import PW
 
 
 def chip_leakage(design: Design, made: Built) -> Floats:
-    """Power in W of all tiles and the global buffer, with the trees that are built, (n,)."""
+    """Power in W of everything that is built but pooling units, for which there is no figure, (n,).
+
+    The bus between tiles is taken to be as long as the grid of tiles is wide and high.
+    """
     kinds, adders = design.kinds, design.parts.adders
     trees = kinds.pes * kinds.pe_trees * made.pe_trees.leakage(adders)
     trees = trees + kinds.trees * made.tile_trees.leakage(adders)
@@ -23,7 +24,14 @@ def chip_leakage(design: Design, made: Built) -> Floats:
     spare = spare + (made.outputs.cores - 1) * made.outputs.leakage
     cells = kinds.pes * kinds.side**2 * _cells(design)
     tile = _tile(design, made) + trees + spare + cells
-    return total(kinds.tiles * tile) + (made.store.cores * made.store.leakage)[:, 0]
+    odd = design.chip.word("odd_words")
+    chip_tree = tree(design.chip_words, design.chip_sum_bits, odd).leakage(adders)
+    side = np.sqrt(made.tile.max(axis=1, keepdims=True))
+    length = side * (design.plan.grid_rows + design.plan.grid_columns)
+    shared = made.store.cores * made.store.leakage + design.chip_trees * chip_tree
+    shared = shared + length * design.bus_bits * design.parts.wire_leakage
+    power: Floats = total(kinds.tiles * tile) + shared[:, 0]
+    return power
 
 
 def stale_leakage(design: Design, made: Built, parts: Elements, times: Floats) -> Floats:
@@ -56,7 +64,7 @@ def _cells(design: Design) -> float:
     """Power in W of a crossbar's cells: SRAM's leak."""
     if design.chip.word("memory") != "sram":
         return 0.0
-    return design.size**2 * _SRAM_CELL
+    return design.size**2 * design.chip.number("sram_cell_leakage_pw") * PW
 
 
 def _tile(design: Design, made: Built) -> Floats:

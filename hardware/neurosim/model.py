@@ -28,10 +28,14 @@ def check(chip: Chip) -> None:
     """Refuse parameters that do not go together.
 
     Raises:
-        RequestError: No figures for such crossbars, or ADCs with too few levels.
+        RequestError: No figures for such crossbars, ADCs with too few levels, or a pipeline of
+            layers that wait for each other's last step.
     """
     check_device(chip)
     reading(chip)
+    if chip.values["pipelined"] and chip.word("schedule") == "layers":
+        remedy = "Layers that work at once take one step after the other: schedule = 'steps'."
+        raise RequestError("schedule", "layers", "steps where pipelined is true", remedy)
     if chip.number("columns_per_adc") > chip.number("crossbar_columns"):
         allowed = f"at most crossbar_columns {chip.number('crossbar_columns'):g}"
         raise RequestError("columns_per_adc", chip.number("columns_per_adc"), allowed)

@@ -74,7 +74,10 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
             "other": _pooling_energy(design, maps, logic, sum_bits),
         },
         time={
-            "neuron": steps * np.ceil(layers.neurons / units[:, None]) * clock,
+            "neuron": steps
+            * (layers.state_bits > 0)
+            * np.ceil(layers.neurons / units[:, None])
+            * clock,
             "digital": _digital_time(design, sum_bits),
         },
         leakage=units

@@ -95,21 +95,22 @@ def stored_rate(design: Design) -> Floats:
     return rate
 
 
-def _capacity(design: Design, in_values: Floats, residual_bits: Floats) -> Floats:
-    """Bits of the global buffer: the largest map; all maps where layers work at once.
+def _capacity(design: Design, in_values: Floats, out_bits: Floats) -> Floats:
+    """Bits of the global buffer: a layer's maps; those of all layers where they work at once.
 
-    Layer by layer, maps of all time steps wait for the next layer; step by step, one does.
+    "maps" holds what a layer reads and what it writes, merged maps included; layer by layer, maps
+    of all time steps wait for the next layer. NeuroSim ("inputs") holds the largest input, or half
+    of all inputs in a pipeline.
     """
     layers, chip = design.layers, design.chip
-    bits = layers.present * in_values
-    if chip.word("output_size") != "real":
-        if chip.values["pipelined"]:
-            bits = total(bits)[:, None] / 2
-        most: Floats = design.input_bits * bits.max(axis=1, keepdims=True)
-        return most
-    bits = layers.present * (in_values * layers.input_bits + layers.residual_inputs * residual_bits)
-    if chip.word("schedule") == "layers":
-        bits = bits * np.where(layers.static > 0, 1.0, layers.timesteps)
-    if chip.values["pipelined"]:
-        bits = total(bits)[:, None]
-    return np.asarray(bits.max(axis=1, keepdims=True))
+    pipelined = bool(chip.values["pipelined"])
+    if chip.word("global_buffer") == "inputs":
+        bits = layers.present * in_values * design.input_bits
+        bits = bits / 2 if pipelined else bits
+    else:
+        bits = in_values * layers.input_bits + out_bits * (1 + layers.residual_inputs)
+        bits = layers.present * bits
+        if chip.word("schedule") == "layers":
+            bits = bits * layers.timesteps
+    most: Floats = total(bits)[:, None] if pipelined else bits.max(axis=1, keepdims=True)
+    return most

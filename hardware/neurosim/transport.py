@@ -137,14 +137,16 @@ def _driven(design: Design, length: Floats) -> Floats:
 def _htree_bus(
     design: Design, maps: Maps, tile_sides: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """An H-tree over the grid of tiles; a layer's share of the bus is that of its tiles."""
+    """An H-tree over the grid of tiles; a layer has all of the bus, or the share of its tiles."""
     floor, unit = design.plan, design.parts
     levels = doublings(np.maximum(floor.grid_rows, floor.grid_columns))
     wires = h_tree(design, levels, tile_sides)
     length, cycles = design.by_layer(wires.energy_length), unit.cycles(wires.delay)
-    # multiplied before it is divided: a whole number of bits must not round up to the next
-    bits = np.ceil(design.bus_bits * floor.tiles / np.maximum(floor.all_tiles, 1.0))
-    bits = np.maximum(1.0, bits)
+    bits = design.bus_bits
+    if design.chip.word("h_tree_share") == "tiles":
+        # multiplied before it is divided: a whole number of bits must not round up to the next
+        bits = np.ceil(design.bus_bits * floor.tiles / np.maximum(floor.all_tiles, 1.0))
+    bits = np.maximum(1.0, np.ceil(bits))
     toggled_in = np.ceil(maps.in_toggle * maps.sent_in / bits) * bits
     toggled_out = np.ceil(maps.out_toggle * maps.sent_out / bits) * bits
     moved = np.ceil((maps.sent_in + maps.sent_out) / bits) * design.by_layer(cycles)
