@@ -99,6 +99,8 @@ class Loop:
         """
         for key in self._store.forget_failures(self._finished):
             del self._known[key]
+        if self._finished:
+            self._prune()  # which the last session may not have come to
         reporter.resumed(self._known.values(), self._finished)
         for number in range(self._finished, self.plan.config.search.generations):
             if interrupts.wanted:
@@ -273,10 +275,15 @@ class Loop:
         keys = [one.key for one in generation]
         seconds = time.perf_counter() - started
         self._store.record_generation(number, keys, volume, seconds, bank)
-        if self.plan.config.weights.keep != "all":
-            parents = {self.plan.space.key(one) for one in self._algorithm.population()}
-            self._store.prune_weights(parents | self._scores.front_keys)
+        self._prune()
         return volume
+
+    def _prune(self) -> None:
+        """Forget the weights of finished generations that nobody can need."""
+        if self.plan.config.weights.keep != "all":
+            needed = {self.plan.space.key(one) for one in self._algorithm.population()}
+            needed |= {one.key for one in self._known.values() if one.generation >= self._finished}
+            self._store.prune_weights(needed | self._scores.front_keys)
 
 
 def _is_evaluated(candidate: Candidate) -> bool:

@@ -396,3 +396,17 @@ def test_a_run_holds_its_chip_and_its_plugins_and_finds_data_that_moved(tmp_path
     np.savez(data, x_train=images[::-1], y_train=labels, x_test=images, y_test=labels)
     with pytest.raises(RequestError, match="data: got 'another one than the run began with'"):
         resume(tmp_path / "run", generations=4, overrides={"data.path": str(data)})
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_weights_that_a_stopped_session_did_not_come_to_forget_are_forgotten(
+    whole: dict[tuple[str, str], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    """Stopped between a generation, the last one too, and the pruning that follows it."""
+    with monkeypatch.context() as patched:
+        stop_after(patched, stop - 1, "prune_weights")
+        with pytest.raises(Stopped):
+            search(tmp_path / "run")
+    with Store.open(tmp_path / "run") as store:
+        assert len(store.generations()) == stop
+    assert_equal_runs(resume(tmp_path / "run"), whole["nsga2", "parents"])
