@@ -16,6 +16,7 @@ from evo_snn.snn.on_chip import noisy_levels
 from genomes.architecture import Layer
 from hardware import Chip
 from hardware.conditions import Conditions
+from hardware.conductance import kernel_layers
 
 _STREAM = "6e6f697365"
 """Keeps these draws apart from those of batches: "noise", in hexadecimal digits."""
@@ -38,10 +39,22 @@ class WeightNoise:
         """Let every training step of a block meet a chip of its own, drawn from the seed."""
         generator = torch.Generator().manual_seed(derived_seed(seed, _STREAM))
 
-        def perturb(layer: Layer, levels: Tensor) -> Tensor:
-            return noisy_levels(levels, layer, self.chip, self.conditions, generator)
-
         workload = network.architecture.workload
+        by_kernel = {
+            work.name: one
+            for work, one in zip(workload.layers, kernel_layers(workload, self.chip), strict=True)
+        }
+
+        def perturb(layer: Layer, levels: Tensor) -> Tensor:
+            return noisy_levels(
+                levels,
+                layer,
+                self.chip,
+                self.conditions,
+                generator,
+                by_kernel=by_kernel[layer.name],
+            )
+
         for one, work in zip(network.trainable_layers(), workload.layers, strict=True):
             one.perturb = perturb if work.domain == "memory" else None
         try:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -20,8 +20,9 @@ from torch import Tensor
 from evo_snn.snn.layers import DeployedLayer, product
 from evo_snn.snn.network import DeployedNetwork, Network
 from evo_snn.snn.quantization import by_channel, straight_through
-from evo_snn.snn.reads import Converter, ReadLayer
+from evo_snn.snn.reads import Converter, ReadLayer, read_groups
 from genomes.architecture import Layer
+from genomes.errors import unknown_name
 from hardware.chip import Chip
 from hardware.conditions import Conditions
 from hardware.conductance import (
@@ -67,14 +68,15 @@ def on_chip(
             both paths and at all times.
         instance: Number of the instance.
         seconds: Time since programming.
-        path: ``fast`` or ``exact``; the ADCs are part of the exact path only.
+        path: ``fast`` or ``exact``; the ADCs are part of the exact path only, so that a chip whose
+            ADCs cannot tell all sums apart is another one by the fast path.
         calibration: Samples (n, *input_shape) that set the range of each layer's ADCs in the exact
             path, layer by layer; without them the ADCs span every sum of ideal cells.
         rates: Spike rates for which wire resistance is worked out; without them
             ``conditions.wire_rate`` is.
 
     Raises:
-        RequestError: as ``hardware.conditions.check_conditions``.
+        RequestError: as ``hardware.conditions.check_conditions``; or there is no such path.
     """
     drawn = chip_instances(
         network,
@@ -116,8 +118,10 @@ def chip_instances(
         rates: As for `on_chip`.
 
     Raises:
-        RequestError: as ``hardware.conditions.check_conditions``.
+        RequestError: as `on_chip`.
     """
+    if path not in get_args(PathName):
+        raise unknown_name("path", path, get_args(PathName))
     with torch.no_grad():
         places = _places(network, chip, conditions, seconds, rates)
     for instance in instances:
@@ -138,6 +142,8 @@ def noisy_levels(
     chip: Chip,
     conditions: Conditions,
     generator: torch.Generator,
+    *,
+    by_kernel: bool,
 ) -> Tensor:
     """Levels as a freshly drawn instance realises them, just after programming.
 
@@ -150,6 +156,8 @@ def noisy_levels(
         chip: As for `on_chip`.
         conditions: As for `on_chip`.
         generator: On the CPU; it goes on.
+        by_kernel: Whether each of its kernel positions has crossbars of its own, see
+            ``hardware.conductance.kernel_layers``.
 
     Returns:
         ``layer.weight_shape``: what takes the levels' place in the matrix product.
@@ -158,7 +166,6 @@ def noisy_levels(
         RequestError: as ``hardware.conditions.check_conditions``.
     """
     table = cell_table(chip, conditions)
-    by_kernel = chip.word("mapping") == "kernel"
     with torch.no_grad():
         place = _Place.of(
             levels, layer, chip, table, conditions, conditions.wire_rate, by_kernel=by_kernel
@@ -195,12 +202,14 @@ class _Place:
         conditions: What is not ideal.
         wiring: Its crossbars.
         read: How their columns are read.
+        groups: Rows that are read at once.
     """
 
     stored: Stored
     conditions: Conditions
     wiring: Wiring
     read: Reading
+    groups: tuple[Ints, ...]
 
     @classmethod
     def of(
@@ -218,14 +227,16 @@ class _Place:
         height = int(chip.number("crossbar_rows"))
         blocks = row_blocks(channels, prod(layer.kernel), height, by_kernel=by_kernel)
         read = reading(chip)
+        groups = read_groups(blocks, read.rows, equal=chip.model == "neurosim")
         # Of a block's rows only those that are read at once are active.
-        active = rate * min(1.0, read.rows / max(map(len, blocks)))
+        active = rate * max(map(len, groups)) / max(map(len, blocks))
         columns = int(chip.number("crossbar_columns"))
         return cls(
             Stored.of(levels.flatten(1), encoding(chip, layer.weight_bits), table),
             conditions,
             Wiring(conditions.wire_ohm, active, tuple(blocks), columns),
             read,
+            tuple(groups),
         )
 
     def drawn(self, streams: Streams) -> Instance:
@@ -240,22 +251,14 @@ class _Place:
         code = self.stored.encoding
         if path == "fast":
             return PerturbedLayer(deployed, drawn.levels(code))
-        layer = ReadLayer(deployed, drawn, code, self._groups, self._converter())
+        layer = ReadLayer(deployed, drawn, code, self.groups, self._converter())
         return layer.to(deployed.levels.device)
-
-    @property
-    def _groups(self) -> list[Ints]:
-        """Rows that are read at once."""
-        size = self.read.rows
-        return [
-            block[k : k + size] for block in self.wiring.blocks for k in range(0, len(block), size)
-        ]
 
     def _converter(self) -> Converter | None:
         """The ADCs, unless their rounding is left out."""
         if not self.conditions.adc:
             return None
-        full = max(map(len, self._groups)) * self.stored.table.top
+        full = max(map(len, self.groups)) * self.stored.table.top
         return Converter(self.read.levels, full, self.conditions.adc_quantile)
 
 

@@ -167,6 +167,28 @@ class ReadLayer(DeployedLayer):
         return (index + 1) / _BINS * converter.full
 
 
+def read_groups(blocks: Sequence[Ints], rows_per_read: int, *, equal: bool) -> list[Ints]:
+    """Rows of each read, as the cost models count them.
+
+    Args:
+        blocks: Rows of each row block.
+        rows_per_read: Rows that are read at once, at most.
+        equal: As few groups of as equal size as possible (the model ``neurosim``); else all groups
+            of a block but the last are full.
+    """
+    if equal:
+        return [
+            group
+            for block in blocks
+            for group in np.array_split(block, -(-len(block) // rows_per_read))
+        ]
+    return [
+        block[start : start + rows_per_read]
+        for block in blocks
+        for start in range(0, len(block), rows_per_read)
+    ]
+
+
 def unfolded(layer: Layer, source: Tensor) -> Tensor:
     """What a layer's rows read, by output position: (N, *in_shape) → (N, positions, rows).
 

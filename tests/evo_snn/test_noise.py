@@ -9,9 +9,11 @@ from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.snn import build, deploy
 from evo_snn.snn.layers import folded
 from evo_snn.training import Samples, fit, measure
+from genomes.architecture import Layer
 from genomes.spaces import make_space
 from hardware import load_chip
 from hardware.conditions import Conditions
+from hardware.conductance import kernel_layers
 
 CHIP = load_chip("rram_32nm")
 NOISE = WeightNoise(CHIP, Conditions(variation=0.3, stuck_off=0.05))
@@ -139,3 +141,25 @@ def test_looks_are_at_the_network_without_noise(samples: Samples) -> None:
     )
     assert found.accuracy == measure(deploy(trained), samples)[0]
     assert all(layer.perturb is None for layer in trained.trainable_layers())
+
+
+@pytest.mark.parametrize("chip", ["rram_32nm", "rram_neurosim_22nm"])
+def test_noise_lays_layers_out_as_they_are_costed(
+    monkeypatch: pytest.MonkeyPatch, samples: Samples, chip: str
+) -> None:
+    """Layers with few weights an output are not mapped by kernel on the one, but on the other."""
+    seen: dict[str, bool] = {}
+
+    def noisy(levels: Tensor, layer: Layer, *_: object, by_kernel: bool) -> Tensor:
+        seen[layer.name] = by_kernel
+        return levels
+
+    monkeypatch.setattr("evo_snn.noise.noisy_levels", noisy)
+    mapped = load_chip(chip, {"mapping": "kernel"})
+    trained = network().train()
+    with WeightNoise(mapped, Conditions(variation=0.1)).on(trained, seed=1):
+        trained(samples.x)
+    workload = trained.architecture.workload
+    names = [layer.name for layer in workload.layers]
+    assert seen == dict(zip(names, kernel_layers(workload, mapped), strict=True))
+    assert all(seen.values()) == (chip == "rram_32nm")

@@ -322,13 +322,17 @@ def test_noisy_levels_pass_the_gradient_and_go_on_drawing():
     levels = torch.randint(-7, 8, (50, 60), generator=torch.Generator().manual_seed(0)).float()
     levels.requires_grad_()
     generator = torch.Generator().manual_seed(1)
-    noisy = noisy_levels(levels, layer, chip(), NOISY, generator)
+    noisy = noisy_levels(levels, layer, chip(), NOISY, generator, by_kernel=False)
     (3 * noisy).sum().backward()
     assert torch.equal(levels.grad, torch.full_like(levels, 3.0))
-    assert not torch.equal(noisy, noisy_levels(levels, layer, chip(), NOISY, generator))
-    again = noisy_levels(levels, layer, chip(), NOISY, torch.Generator().manual_seed(1))
+    assert not torch.equal(
+        noisy, noisy_levels(levels, layer, chip(), NOISY, generator, by_kernel=False)
+    )
+    again = noisy_levels(
+        levels, layer, chip(), NOISY, torch.Generator().manual_seed(1), by_kernel=False
+    )
     assert torch.equal(noisy, again)
-    ideal = noisy_levels(levels, layer, chip(), Conditions(), generator)
+    ideal = noisy_levels(levels, layer, chip(), Conditions(), generator, by_kernel=False)
     assert torch.equal(ideal, levels)
 
 
@@ -342,7 +346,12 @@ def test_noisy_levels_are_distributed_as_the_fast_path(chain, name):
         trained = torch.stack(
             [
                 noisy_levels(
-                    levels, deployed.layer, chip(name), NOISY, torch.Generator().manual_seed(k)
+                    levels,
+                    deployed.layer,
+                    chip(name),
+                    NOISY,
+                    torch.Generator().manual_seed(k),
+                    by_kernel=name == "kernel",
                 )
                 for k in range(60)
             ]
@@ -358,3 +367,22 @@ def test_noisy_levels_are_distributed_as_the_fast_path(chain, name):
         assert change.std().item() == pytest.approx(other.std().item(), rel=0.1)
         error = other.std().item() * (2 / other.numel()) ** 0.5
         assert change.mean().item() == pytest.approx(other.mean().item(), abs=4 * error)
+
+
+@pytest.mark.parametrize(
+    ("name", "of_a_block", "of_the_last"),
+    [("rram_32nm", [24, 24, 16], [24, 2]), ("rram_neurosim_32nm", [22, 21, 21], [13, 13])],
+)
+def test_rows_are_grouped_as_they_are_costed(chain, name, of_a_block, of_the_last):
+    """90 rows are blocks of 64 and 26; 24 rows at once: full groups, or equal."""
+    keys = {"crossbar_rows": 64, "crossbar_columns": 64, "rows_per_read": 24, "mapping": "flat"}
+    network = deploy(build(chain(blocks=1, skip="none", input_shape=(90, 3, 3)), 0))
+    drawn = on_chip(network, load_chip(name, keys), Conditions(), seed=0, path="exact")
+    first = next(one for one in drawn.layers.values() if one.layer.in_shape[0] == 90)
+    found = [int((row < 90).sum()) for row in first.places.view(first.cells.shape[:2])]
+    assert found == of_a_block + of_the_last
+
+
+def test_there_are_two_paths(cases):
+    with pytest.raises(RequestError, match=r"path: got 'exakt'.*Did you mean 'exact'"):
+        on_chip(cases[0].deployed, chip(), Conditions(), seed=0, path="exakt")
