@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from pydantic import ValidationError
 
 from evo_snn.chip_accuracy import fixed_part, hits_on_chip, summary
 from evo_snn.config import OnChipSection
-from evo_snn.fidelity import OnChip, path_of
+from evo_snn.fidelity import OnChip, PathName, check_measured, path_of
 from evo_snn.folder import TRAINED, require_file_name
 from evo_snn.metrics import ON_CHIP, seconds_of
 from evo_snn.seeds import derived_seed
@@ -31,9 +31,10 @@ from evo_snn.training import (
     on_device,
 )
 from genomes.architecture import Architecture
-from genomes.errors import RequestError, request_error
+from genomes.errors import RequestError, request_error, unknown_name
 from hardware import Chip
 from hardware.conditions import Conditions
+from hardware.devices import IDEAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +46,12 @@ FIRST = 1_000_000
 
 INSTANCES = 20
 
+_PARTS = ("test", "validation")
+
 
 def accuracy_on_chip(
     run: Run,
-    keys: Sequence[str],
+    keys: str | Sequence[str],
     instances: int = INSTANCES,
     *,
     seed: int | None = None,
@@ -63,11 +66,11 @@ def accuracy_on_chip(
 
     Args:
         run: the run.
-        keys: keys of its candidates, or prefixes of them.
+        keys: keys of its candidates, or prefixes of them; one may stand alone.
         instances: how many chips.
         seed: that they are drawn from, with the design's key; the run's by default.
         conditions: what is not ideal; the run's ``[on_chip]`` by default.
-        path: as in ``[on_chip]``, and by default as there.
+        path: as in ``[on_chip]``; by default the one that the search took.
         seconds: after programming.
         part: of the data set.
         trained: take the fully trained weights (``evo-snn train``) in place of the search's.
@@ -78,14 +81,18 @@ def accuracy_on_chip(
         the same samples) and accuracy_on_chip.
 
     Raises:
-        RequestError: an unknown key, weights that are not kept, or conditions that the chip does
-            not go with.
+        RequestError: an unknown key, weights that are not kept, conditions that the chip does not
+            go with, or an argument that is none of those allowed.
     """
     import pandas as pd
 
-    if instances < 1:
-        raise RequestError("instances", instances, "1 or more")
+    if type(instances) is not int or instances < 1:
+        raise RequestError("instances", instances, "a whole number, 1 or more")
+    if part not in _PARTS:
+        raise unknown_name("part", part, _PARTS)
+    keys = [run.candidate(key).key for key in ([keys] if isinstance(keys, str) else keys)]
     how = _how(run, conditions, path, instances)
+    _check(run, keys, how, seconds)
     data = data_of(run, accept)
     device = str(checked_device(run.config.training.device))
     seed = run.config.search.seed if seed is None else seed
@@ -95,7 +102,7 @@ def accuracy_on_chip(
         make_reproducible(device)
         samples = on_device(getattr(data, part), device)
         train, validation = on_device(data.train, device), on_device(data.validation, device)
-        for key in (run.candidate(key).key for key in keys):
+        for key in keys:
             network = _network(run, key, device, trained=trained)
             plain, _ = measure(network, samples)
             hits = fresh_hits(
@@ -167,6 +174,26 @@ def fresh_hits(
     )
 
 
+def path_taken(run: Run) -> PathName | None:
+    """The path by which a run's accuracies on chips are measured; None where nobody asks for any.
+
+    It is the one that the search stored, or that its ``[on_chip]`` leads to.
+    """
+    section = run.config.on_chip
+    return run.on_chip_path or (section and path_of(section, run.chip_genes))
+
+
+def _check(run: Run, keys: Sequence[str], how: OnChip, seconds: float) -> None:
+    """Refuse what cannot be measured on the chips of these designs."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise RequestError("seconds", seconds, "a number of 0 or more")
+    if seconds > 0 and how.conditions.device == IDEAL:
+        allowed = "0 with ideal cells, as they do not change with time"
+        raise RequestError("seconds", seconds, allowed, "Give conditions a device.")
+    chips = [(run.chip_values(key), run.chip_of(key)) for key in keys]
+    check_measured(how.conditions, how.path, chips, [seconds])
+
+
 def _how(
     run: Run,
     conditions: Conditions | Mapping[str, Any] | None,
@@ -174,10 +201,13 @@ def _how(
     instances: int,
 ) -> OnChip:
     section = run.config.on_chip or OnChipSection()
+    if path not in (None, "auto", *get_args(PathName)):
+        raise unknown_name("path", path, ["auto", *get_args(PathName)])
     section = section.model_copy(update={} if path is None else {"path": path})
+    taken = path_of(section, run.chip_genes)
     how = OnChip(
         conditions=section.conditions,
-        path=path_of(section, run.chip_genes),
+        path=taken if path is not None else path_taken(run) or taken,
         instances=instances,
         samples=0,
         calibration=section.calibration,

@@ -112,6 +112,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "data_digest": ("a SHA-256", _is_digest),
     "device_digest": ("a SHA-256", _is_digest),
     "chip": ("a chip", _is_chip),
+    "on_chip_path": ("fast or exact", lambda value: value in ("fast", "exact")),
     "chips_by_node": ("a list of chips", _is_chips),
     "hypervolume_box": ("a best and a worst number of each objective", _is_box),
     "first_hypervolume_box": ("a best and a worst number of each objective", _is_box),

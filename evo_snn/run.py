@@ -6,7 +6,7 @@ Nothing here writes, trains, or imports a plug-in; a run can be looked at where 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -31,6 +31,7 @@ CONFIGURATION = "config"  # TOML, as the run began
 PLUGINS = "plugins"
 DATA_DIGEST = "data_digest"
 DEVICE_DIGEST = "device_digest"  # of a user's device file
+ON_CHIP_PATH = "on_chip_path"  # how accuracies on the chip were measured
 
 _FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
 
@@ -121,6 +122,13 @@ class Run:
         with self._store() as store:
             digest: str | None = store.meta(DATA_DIGEST)
         return digest
+
+    @cached_property
+    def on_chip_path(self) -> Literal["fast", "exact"] | None:
+        """How the search measured accuracies on the chip; None if it did not."""
+        with self._store() as store:
+            path: Literal["fast", "exact"] | None = store.meta(ON_CHIP_PATH)
+        return path
 
     @property
     def hypervolume_box(self) -> dict[str, tuple[float, float]]:

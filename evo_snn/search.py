@@ -25,6 +25,7 @@ from evo_snn.run import (
     DEVICE_DIGEST,
     FIRST_BOX,
     HYPERVOLUME_BOX,
+    ON_CHIP_PATH,
     PLUGINS,
     Run,
     open_run,
@@ -103,7 +104,7 @@ def evolve(
     plan = make_plan(load_config(config, {**chosen, **(overrides or {})}))
     folder = _default_folder(plan.config) if out is None else out
     environment = current_environment()
-    device = device_digest(plan.config.on_chip)
+    device, on_chip = device_digest(plan.config.on_chip), plan.settings.on_chip
     with Store.create(
         folder,
         config_toml=to_toml(plan.config),
@@ -116,6 +117,7 @@ def evolve(
             DATA_DIGEST: plan.settings.data_digest,
             **chip_documents(plan.space.chips.bases),
             **({DEVICE_DIGEST: device} if device else {}),
+            **({ON_CHIP_PATH: on_chip.path} if on_chip else {}),
             FIRST_BOX: plan.box,
             HYPERVOLUME_BOX: plan.box,
         },

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evo_snn.chip_genes import PREFIX
-from evo_snn.commands.output import cell, print_json, print_table, print_values, say, short
+from evo_snn.commands.output import (
+    cell,
+    print_json,
+    print_lines,
+    print_table,
+    print_values,
+    say,
+    short,
+)
 from evo_snn.commands.whole import of_a_whole_run
 
 if TYPE_CHECKING:
@@ -74,6 +82,7 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
             {
                 **candidate.summary(),
                 **({"chip": chip} if chip else {}),
+                **({"on_chip_path": run.on_chip_path} if run.on_chip_path else {}),
                 "violations": dict(candidate.violations),
                 "failure": candidate.failure,
                 "training_steps": candidate.training_steps,
@@ -87,6 +96,8 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
         return
     print_values(f"candidate {candidate.key}", _facts(candidate))
     print_values("\nmetrics", candidate.metrics)
+    if run.on_chip_path:
+        print_lines(f"  accuracies on the chip by the {run.on_chip_path} path")
     if candidate.violations:
         print_values("\nviolated constraints", candidate.violations)
     _print_architecture(candidate.architecture)

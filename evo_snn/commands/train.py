@@ -26,6 +26,7 @@ def train(
     run = open_run(folder)
     chosen = list(dict.fromkeys(run.candidate(key).key for key in keys))
     from evo_snn import full_training
+    from evo_snn.fresh_chips import path_taken
 
     with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
         table = full_training.train(run, chosen, epochs=epochs, accept=accept or ())
@@ -42,4 +43,7 @@ def train(
         for row in records
     ]
     print_table("fully trained", columns, rows)
+    taken = path_taken(run)
+    if taken:
+        print_lines("", f"accuracies on the chip by the {taken} path")
     print_lines("", f"weights  {Path(run.folder, 'trained')}")

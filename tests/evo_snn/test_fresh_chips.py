@@ -1,7 +1,9 @@
 """Stored designs on chips that no search has met."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,47 @@ def test_full_training_without_such_chips_says_nothing_of_them(tmp_path: Path) -
     plain = search(tmp_path / "run", search__generations=1)
     columns = train(plain, [plain.candidates()["key"][0]], epochs=1).columns
     assert not [name for name in columns if "chip" in name]
+
+
+def test_one_key_may_stand_alone(run: Run) -> None:
+    key = run.candidates()["key"][0]
+    alone = accuracy_on_chip(run, key, instances=1)
+    assert alone.equals(accuracy_on_chip(run, [key], instances=1))
+    assert list(alone["key"]) == [key]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"path": "x"}, r"path: got 'x'; allowed: auto, exact, fast"),
+        ({"part": "train"}, r"part: got 'train'; allowed: test, validation"),
+        ({"seconds": 1e9}, r"seconds: got 1000000000\.0; allowed: 0 with ideal cells"),
+        ({"seconds": -1}, r"seconds: got -1"),
+        ({"seconds": "1"}, r"seconds: got '1'"),
+        ({"instances": 1.5}, r"instances: got 1\.5"),
+        ({"conditions": {"device": "rram_wan"}}, r"device: got 'rram_wan'.*Did you mean"),
+    ],
+)
+def test_arguments_are_checked(run: Run, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message) as caught:
+        accuracy_on_chip(run, run.candidates()["key"][0], **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_chip_that_rounds_is_measured_through_its_adcs(tmp_path: Path, command: Any) -> None:
+    lossy = {"hardware__adc_levels": 8, "hardware__rows_per_read": 64}
+    kept = {name: value for name, value in NOISY.items() if name != "hardware__genes"}
+    made = search(tmp_path / "run", **kept, **lossy)
+    key = made.candidates()["key"][0]
+    assert made.on_chip_path == "exact"
+    with pytest.raises(RequestError, match=r"path: got 'fast'; allowed: exact, as the ADCs of"):
+        accuracy_on_chip(made, key, instances=1, path="fast")
+    with pytest.raises(RequestError, match=r"adc: got False; allowed: True, as the ADCs of"):
+        accuracy_on_chip(made, key, instances=1, conditions={"adc": False})
+    assert "by the exact path" in command("show", made.folder, key)[1]
+    shown = json.loads(command("show", made.folder, key, "--json")[1])
+    assert shown["on_chip_path"] == "exact"
+    assert "by the exact path" in command("train", made.folder, key, "--epochs", "1")[1]
 
 
 def test_what_cannot_be_measured_is_told(run: Run, tmp_path: Path) -> None:

@@ -238,7 +238,8 @@ def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
         search__generations=1,
         inheritance__strategy="shared",
         hardware={"chip": "rram_32nm", "genes": {"columns_per_adc": [4, 8]}},
-        on_chip={"device": str(tmp_path / "device.toml"), "rescale": True},
+        on_chip={"device": str(tmp_path / "device.toml"), "rescale": True, "instances": 1},
+        objectives__names=["accuracy_on_chip", "energy_uj"],
     )
     with closing(sqlite3.connect(run.folder / DATABASE)) as database:
         names = {name for (name,) in database.execute("SELECT name FROM meta")}
@@ -263,6 +264,7 @@ def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
         ("chip", {"name": "x"}),
         ("chips_by_node", [{"name": "x"}]),
         ("chips_by_node", []),
+        ("on_chip_path", "quick"),
         ("device_digest", 3),
         ("chip", 7),
         ("hypervolume_box", {"accuracy": [1]}),
