@@ -25,7 +25,7 @@ TINY = make_space(
 
 
 def chips(**genes):
-    return chip_genes(HardwareSection(genes=genes))
+    return chip_genes(HardwareSection(chip="rram_32nm", genes=genes))
 
 
 # 100 rows at once are too many for 64.
