@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from evo_snn.recost import Agreement, OnChip, Recosting
+    from evo_snn.recost import Agreement, CandidatesOnChip, Recosting
 
 __all__ = ["figure_of_recosting"]
 
@@ -53,7 +53,9 @@ def figure_of_recosting(found: Recosting) -> Figure:
     return figure
 
 
-def _draw(ax: Axes, own: OnChip, other: OnChip, metric: str, agreement: Agreement) -> None:
+def _draw(
+    ax: Axes, own: CandidatesOnChip, other: CandidatesOnChip, metric: str, agreement: Agreement
+) -> None:
     values = np.array(
         [
             (a.metrics.get(metric, np.nan), b.metrics.get(metric, np.nan))

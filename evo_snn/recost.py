@@ -43,7 +43,7 @@ _OWN = "the run's"
 
 
 @dataclass(frozen=True)
-class OnChip:
+class CandidatesOnChip:
     """A run's candidates on one chip.
 
     Attributes:
@@ -104,7 +104,7 @@ class Recosting:
     """
 
     objectives: tuple[ObjectiveRecord, ...]
-    chips: tuple[OnChip, ...]
+    chips: tuple[CandidatesOnChip, ...]
     kept: tuple[str, ...]
     left_out: int
     has_chip_genes: bool
@@ -126,7 +126,7 @@ class Recosting:
             for first, second in itertools.combinations(self.chips, 2)
         )
 
-    def on(self, label: str) -> OnChip:
+    def on(self, label: str) -> CandidatesOnChip:
         """The candidates on one of the chips.
 
         Raises:
@@ -239,11 +239,11 @@ def _resolved(
     return found
 
 
-def _own(run: Run, candidates: Sequence[Candidate]) -> OnChip:
+def _own(run: Run, candidates: Sequence[Candidate]) -> CandidatesOnChip:
     """The run's candidates with the costs that are stored."""
     label = "own chips" if run.chip_genes.genes else run.chip.name
     front = tuple(one.key for one in front_of(candidates, run.objectives))
-    return OnChip(f"{label} ({_OWN})", None, tuple(candidates), front)
+    return CandidatesOnChip(f"{label} ({_OWN})", None, tuple(candidates), front)
 
 
 def _on(
@@ -253,7 +253,7 @@ def _on(
     workloads: Sequence[Workload],
     constraints: Sequence[Constraint],
     objectives: Sequence[ObjectiveRecord],
-) -> OnChip:
+) -> CandidatesOnChip:
     costs = totals(workloads, chip)
     known = {name: costs[name] for name in KNOWN_COSTS}
     known |= products(costs["energy_uj"], costs["latency_ms"], costs["area_mm2"])
@@ -263,7 +263,7 @@ def _on(
         metrics = {**candidate.metrics, **dict(zip(names, row, strict=True))}
         made.append(_judged(replace(candidate, metrics=metrics), constraints))
     front = tuple(one.key for one in front_of(made, objectives))
-    return OnChip(label, chip, tuple(made), front, is_lossless(chip))
+    return CandidatesOnChip(label, chip, tuple(made), front, is_lossless(chip))
 
 
 def _judged(candidate: Candidate, constraints: Sequence[Constraint]) -> Candidate:
@@ -293,7 +293,7 @@ def _constraints(bounds: Mapping[str, float | Mapping[str, float | None]]) -> li
     return made
 
 
-def _agreement(metric: str, first: OnChip, second: OnChip) -> Agreement:
+def _agreement(metric: str, first: CandidatesOnChip, second: CandidatesOnChip) -> Agreement:
     pairs = [
         (a.metrics[metric], b.metrics[metric])
         for a, b in zip(first.candidates, second.candidates, strict=True)

@@ -215,6 +215,11 @@ def _parsed(name: str, text: str) -> Device:
     times = [each.seconds for each in device.programming]
     if any(after <= max(before, 0) for before, after in pairwise(times)):
         raise RequestError("device.programming", times, "times that increase")
+    for number, each in enumerate(device.programming):
+        if _polynomial(each, np.linspace(device.smallest_us, device.largest_us, 257)).max() < 0:
+            allowed = "a deviation of 0 or more somewhere in the device's range"
+            place = f"device.programming[{number}].coefficients"
+            raise RequestError(place, list(each.coefficients), allowed)
     if len(times) > 1 and times[0] == 0:
         raise RequestError("device.programming[0].seconds", 0, "above 0, where there are others")
     return device

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.recosting import figure_of_recosting
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.recost import OnChip, Recosting
+from evo_snn.recost import CandidatesOnChip, Recosting
 
 OBJECTIVES = (
     ObjectiveRecord("accuracy", maximise=True),
@@ -15,14 +15,14 @@ OBJECTIVES = (
 )
 
 
-def on(label: str, factor: float, front: tuple[str, ...]) -> OnChip:
+def on(label: str, factor: float, front: tuple[str, ...]) -> CandidatesOnChip:
     several = tuple(
         Candidate(
             key, (), (), 0, "ok", {"area_mm2": factor * area, "energy_uj": 1.0, "latency_ms": area}
         )
         for key, area in (("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", 4.0))
     )
-    return OnChip(label, None, several, front)
+    return CandidatesOnChip(label, None, several, front)
 
 
 @pytest.fixture

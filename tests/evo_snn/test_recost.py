@@ -11,7 +11,7 @@ import pytest
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.config_file import load_config, to_toml
-from evo_snn.recost import RECOSTED, Agreement, OnChip, Recosting, _agreement, recost
+from evo_snn.recost import RECOSTED, Agreement, CandidatesOnChip, Recosting, _agreement, recost
 from evo_snn.run import Run
 from evo_snn.store import Store
 from genomes.errors import RequestError
@@ -236,12 +236,12 @@ def test_mistakes_are_request_errors(
         run.recost(chips, overrides)
 
 
-def on(label: str, values: list[float]) -> OnChip:
+def on(label: str, values: list[float]) -> CandidatesOnChip:
     several = tuple(
         Candidate(str(row), (), (), 0, "ok", {"area_mm2": value})
         for row, value in enumerate(values)
     )
-    return OnChip(label, None, several, ())
+    return CandidatesOnChip(label, None, several, ())
 
 
 def test_rank_agreement_by_hand() -> None:

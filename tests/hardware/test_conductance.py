@@ -106,6 +106,27 @@ def test_relaxation_and_drift_are_in_levels():
         ("rram_32nm", {}, {}, -1.0, "seconds: got -1.0"),
         ("rram_32nm", {}, {}, float("nan"), "seconds: got nan"),
         ("neurosim_compat", {"memory": "sram"}, {"device": "rram_wan_nature_2022"}, 0, "SRAM"),
+        (
+            "sram_neurosim_22nm",
+            {},
+            {"variation": 0.1},
+            0,
+            "variation: got 0.1; allowed: 0 for .*SRAM",
+        ),
+        (
+            "sram_neurosim_22nm",
+            {},
+            {"wire_ohm": 1.0},
+            0,
+            "wire_ohm: got 1.0; allowed: 0 for .*SRAM",
+        ),
+        (
+            "fefet_neurosim_22nm",
+            {},
+            {"device": "rram_wan_nature_2022", "rescale": True},
+            0,
+            "FEFET",
+        ),
     ],
 )
 def test_conditions_that_say_nothing_about_a_chip(chip, changes, conditions, seconds, said):
@@ -113,7 +134,15 @@ def test_conditions_that_say_nothing_about_a_chip(chip, changes, conditions, sec
         check_conditions(load_chip(chip, changes), Conditions(**conditions), seconds=seconds)
 
 
+def test_sram_cells_can_be_stuck_and_no_more():
+    chip = load_chip("sram_neurosim_22nm")
+    table = cell_table(chip, Conditions(stuck_on=0.1))
+    assert (table.floor, table.shift, table.drift_time) == (0, 0, 0)
+    assert not table.deviation.any()
+
+
 def test_conditions_that_go_together():
+    check_conditions(load_chip("fefet_neurosim_22nm"), Conditions(variation=0.1))
     check_conditions(load_chip("rram_32nm"), Conditions(), seconds=1e9)
     device = Conditions(device="rram_wan_nature_2022")
     check_conditions(load_chip("rram_32nm"), device, seconds=172800)

@@ -154,7 +154,11 @@ def test_a_device_of_ones_own(tmp_path):
         (0.0, AT.format(2.0, 1.0) + AT.format(2.0, 1.0)),
         (0.0, AT.format(0.0, 1.0) + AT.format(2.0, 1.0)),
         (0.0, ""),
+        (0.0, AT.format(1.0, "-1.0, 0.05")),  # -0.5 at 10 uS: an ideal device, by a slip
+        (0.0, AT.format(1.0, 1.0) + AT.format(2.0, -1.0)),
     ):
         file.write_text(OWN.format(smallest=smallest, more=more))
         with pytest.raises(RequestError):
             load_device(str(file))
+    file.write_text(OWN.format(smallest=0.0, more=AT.format(1.0, 0.0)))
+    assert load_device(str(file)).deviation_us(np.array([4.0])).tolist() == [0]
