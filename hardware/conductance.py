@@ -167,8 +167,12 @@ def cell_table(chip: Chip, conditions: Conditions, seconds: float = 0.0) -> Cell
         RequestError: As `hardware.conditions.check_conditions`.
     """
     require_cells(chip)
+    _require_memory(chip, conditions)
     if not 0 <= seconds < inf:
         raise RequestError("seconds", seconds, "a number of 0 or more")
+    if chip.values.get("memory") == "sram":
+        none = np.zeros(2 ** int(chip.number("cell_bits")))
+        return CellTable(1.0, 0.0, 0.0, none, none, none, 0.0, none)
     g_off, g_on = 1 / chip.number("r_off_ohm") / _US, 1 / chip.number("r_on_ohm") / _US
     top = 2 ** int(chip.number("cell_bits")) - 1
     unit = (g_on - g_off) / top
@@ -178,8 +182,6 @@ def cell_table(chip: Chip, conditions: Conditions, seconds: float = 0.0) -> Cell
     if conditions.device == IDEAL:
         return CellTable(unit * _US, g_off / unit, 0.0, relative, zeros, zeros, 0.0, zeros)
     device = load_device(conditions.device)
-    if chip.values.get("memory") == "sram":
-        raise RequestError("device", device.name, "'none' for a chip of SRAM cells")
     check_seconds(device, seconds)
     scale = device_scale(device, g_off, g_on, rescale=conditions.rescale)
     x = np.clip(g * scale, device.smallest_us, device.largest_us)
@@ -194,6 +196,22 @@ def cell_table(chip: Chip, conditions: Conditions, seconds: float = 0.0) -> Cell
         drift_time=device.drift_time(seconds),
         read=device.read_deviation(x, seconds),
     )
+
+
+def _require_memory(chip: Chip, conditions: Conditions) -> None:
+    """Refuse what is not known of a chip's memory cells.
+
+    Devices are of RRAM and of phase-change memory, both plain resistances behind a transistor.
+    SRAM cells hold a bit and have no conductance that varies: they can be stuck, no more.
+    """
+    memory = str(chip.values.get("memory", "rram"))
+    if memory != "rram" and conditions.device != IDEAL:
+        allowed = f"{IDEAL!r} for a chip of {memory.upper()} cells, of which no device is known"
+        raise RequestError("device", conditions.device, allowed)
+    for name in ("variation", "wire_ohm") if memory == "sram" else ():
+        if getattr(conditions, name):
+            allowed = "0 for a chip of SRAM cells, which have no conductance that varies"
+            raise RequestError(name, getattr(conditions, name), allowed)
 
 
 def check_seconds(device: Device, seconds: float) -> None:
