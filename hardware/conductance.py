@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from genomes.errors import RequestError
 from hardware.devices import IDEAL, Device, device_scale, load_device
-from hardware.units import reading
+from hardware.units import check_resistances, reading
 
 if TYPE_CHECKING:
     from genomes.workload import Workload
@@ -147,9 +147,7 @@ def require_cells(chip: Chip) -> None:
         if key not in chip.values:
             allowed = "a chip whose model knows its cells"
             raise RequestError("chip", chip.name, allowed, f"{chip.name} has no {key}.")
-    on, off = chip.number("r_on_ohm"), chip.number("r_off_ohm")
-    if off <= on:
-        raise RequestError("r_off_ohm", off, f"above r_on_ohm, which is {on:g}")
+    check_resistances(chip)
     reading(chip)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from hardware.arrays import Floats, LayerArrays, total
 from hardware.breakdown import Breakdown, added
 from hardware.inventory import Inventory, build, doublings
-from hardware.units import FJ, MM, NS, NW, UM, UM2, reading
+from hardware.units import FJ, MM, NS, NW, UM, UM2, check_resistances, reading
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
@@ -29,8 +29,10 @@ def check(chip: Chip) -> None:
     """Refuse parameters that do not go together.
 
     Raises:
-        RequestError: More rows per read than rows, or too few levels for one row.
+        RequestError: More rows per read than rows, too few levels for one row, or cells that
+            conduct as much off as on.
     """
+    check_resistances(chip)
     reading(chip)
 
 

@@ -46,6 +46,17 @@ class Reading:
         return math.ceil(math.log2(self.levels))
 
 
+def check_resistances(chip: Chip) -> None:
+    """Refuse cells that conduct as much when they are off as when they are on.
+
+    Raises:
+        RequestError: An off resistance that is not above the on resistance; SRAM has neither.
+    """
+    on, off = chip.number("r_on_ohm"), chip.number("r_off_ohm")
+    if off <= on and chip.values.get("memory") != "sram":
+        raise RequestError("r_off_ohm", off, f"above r_on_ohm, which is {on:g}")
+
+
 def reading(chip: Chip) -> Reading:
     """Choose ADC levels and rows per read that lose nothing, where the chip leaves them at 0.
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomes.errors import RequestError
-from hardware.units import ADC_LEVELS, FJ, NS, PJ, UM, UM2, UW, Reading
+from hardware.units import ADC_LEVELS, FJ, NS, PJ, UM, UM2, UW, Reading, check_resistances
 
 if TYPE_CHECKING:
     from hardware.arrays import Floats
@@ -49,6 +49,11 @@ _SAR_CONVERSION = 8.4
 
 #: Delay in ns of a 2-bit adder at 22 nm, to whose ratio logic delays scale.
 _ADDER_DELAY_22 = 0.11098
+
+#: Factor beyond the devices' mean conductances up to which flash ADCs' energy is extrapolated.
+_FURTHEST = 2
+
+_US = 1e-6
 
 #: Place of the clock among the grid's fields.
 _CLOCK = 11
@@ -118,9 +123,11 @@ def check_device(chip: Chip) -> None:
     """Refuse what there are no figures for.
 
     Raises:
-        RequestError: A crossbar that is not square, cells of several bits in SRAM, or resistances
-            without figures where they may not be scaled.
+        RequestError: A crossbar that is not square, cells of several bits in SRAM, cells that
+            conduct as much off as on, or resistances without figures: where they may not be
+            scaled, or too far from those with figures for flash ADCs.
     """
+    check_resistances(chip)
     rows, columns = chip.number("crossbar_rows"), chip.number("crossbar_columns")
     if rows != columns:
         allowed = f"crossbar_rows {rows:g}: there are figures for square crossbars only"
@@ -134,6 +141,19 @@ def check_device(chip: Chip) -> None:
         given = f"{chip.word('memory')} {on:g} and {off:g} ohm"
         remedy = "other_resistances = 'scaled' scales the cells' current."
         raise RequestError("r_on_ohm, r_off_ohm", given, known, remedy)
+    if chip.word("adc_kind") == "flash" and chip.word("adc_figures") == "circuit":
+        _check_conductance(chip)
+
+
+def _check_conductance(chip: Chip) -> None:
+    """Refuse cells so far from those with figures that a flash ADC's energy would be a guess."""
+    wanted = _conductance(chip.number("r_on_ohm"), chip.number("r_off_ohm"))
+    known = [_conductance(on, off) for _, on, off in DEVICES]
+    low, high = min(known) / _FURTHEST, max(known) * _FURTHEST
+    if chip.word("memory") != "sram" and not low <= wanted <= high:
+        given = f"cells of {wanted / _US:.3g} uS in the mean"
+        allowed = f"{low / _US:.3g} to {high / _US:.3g} uS with flash ADCs"
+        raise RequestError("r_on_ohm, r_off_ohm", given, allowed, "adc_kind = 'sar' takes others.")
 
 
 def crossbars(chip: Chip, read: Reading) -> Crossbars:
@@ -279,8 +299,8 @@ def _between(chip: Mapping[str, Value], read: Reading, cell_bits: int) -> Floats
     """Energies of flash ADCs at the grid's knots, in pJ, for resistances that it does not have.
 
     The logarithm of the energy is taken to be linear in that of the mean conductance between the
-    two devices next to it. Left out and predicted so, the 100 kOhm device is met within 5.4 % in
-    the mean (22 % at worst).
+    two devices next to it, and on to a factor `_FURTHEST` beyond the outermost. Left out and
+    predicted so, the 100 kOhm device is met within 5.4 % in the mean (22 % at worst).
     """
     found = {_conductance(*key[1:]): name for key, name in DEVICES.items()}
     known = sorted(found)

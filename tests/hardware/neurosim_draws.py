@@ -30,7 +30,7 @@ WORDS: dict[str, list[Any]] = {
     "static_inputs": ["held", "again"],
     "bus_bits": [64.0, 1024.0, 2048.0],
     "memory": ["rram", "rram", "sram", "fefet"],
-    "r_on_ohm": [1e5, 2.5e4, 1e6],
+    "r_on_ohm": [1e5, 2.5e4, 4e5],
 }
 
 
@@ -40,6 +40,8 @@ def clean_chips(draw: st.DrawFn, **fixed: Any) -> dict[str, Any]:
     values = {name: draw(st.sampled_from(words)) for name, words in WORDS.items()}
     values["pipelined"] = draw(st.booleans())
     values |= fixed
+    if values["pipelined"]:
+        values["schedule"] = "steps"  # the other one is refused
     values["crossbar_columns"] = values["crossbar_rows"]
     values["r_off_ohm"] = 20 * values["r_on_ohm"]
     if values["memory"] == "sram":

@@ -105,3 +105,43 @@ def test_a_misspelt_parameter_gets_a_short_answer(name: str) -> None:
         hardware.load_chip(name, {"cel_bits": 2})
     assert len(str(error.value)) < 300
     assert "evo-snn chips NAME" in str(error.value)
+
+
+CELLS = {"r_on_ohm": 1e5, "r_off_ohm": 1e5}
+
+
+@pytest.mark.parametrize("name", ["rram_32nm", "rram_neurosim_22nm", "neurosim_compat"])
+def test_cells_conduct_less_when_they_are_off(name: str) -> None:
+    with pytest.raises(RequestError, match="r_off_ohm: got 100000.0; allowed: above r_on_ohm"):
+        hardware.load_chip(name, CELLS)
+    assert hardware.estimate(VGG9, "sram_neurosim_22nm", CELLS).area_mm2 > 0
+
+
+@pytest.mark.parametrize(
+    ("r_on", "is_known"), [(4.7e5, True), (4.8e5, False), (9.2e3, True), (9.0e3, False)]
+)
+def test_flash_adcs_take_cells_not_far_from_those_with_figures(r_on: float, is_known: bool) -> None:
+    # Off cells conduct nothing: means of 1.064, 1.042, 54.3 and 55.6 uS. The devices with figures
+    # have 2.104 (240 kOhm and 24 MOhm) to 27.5 uS (20 and 200 kOhm); halved and doubled 1.052, 55.
+    cells = {"r_on_ohm": r_on, "r_off_ohm": 1e12, "other_resistances": "scaled"}
+    name = "rram_neurosim_22nm"
+    assert hardware.load_chip(name, cells).number("r_on_ohm") == r_on
+    assert hardware.load_chip(name, cells | {"adc_kind": "flash", "adc_figures": "table"})
+    if is_known:
+        assert hardware.estimate(VGG9, name, cells | {"adc_kind": "flash"}).energy_uj > 0
+        return
+    with pytest.raises(RequestError, match=r"1\.05 to 55 uS with flash ADCs. adc_kind = 'sar'"):
+        hardware.load_chip(name, cells | {"adc_kind": "flash"})
+
+
+def test_cells_of_sram_leak_as_the_chip_says() -> None:
+    sram = hardware.load_chip("sram_neurosim_22nm")
+    leaky = {"sram_cell_leakage_pw": sram.number("sram_cell_leakage_pw") + 10}
+    before, after = (
+        hardware.estimate(VGG9, "sram_neurosim_22nm", changes) for changes in ({}, leaky)
+    )
+    # 10 pW x cells x interval, in uJ: 1e-11 W x 1e-3 s / 1e-6 J
+    more = 1e-8 * 64 * 64 * before.crossbars * before.interval_ms
+    leakage = after.leakage_energy_uj - before.leakage_energy_uj
+    assert leakage == pytest.approx(more, rel=1e-9)
+    assert hardware.estimate(VGG9, "rram_neurosim_22nm", leaky) == COST
