@@ -49,6 +49,7 @@ PATHS: tuple[PathName, ...] = ("fast", "exact")
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], float, bool]] = [
     ("nothing off", {}, {}, 0.0, False),
     ("10 % variation", {}, {"variation": 0.1}, 0.0, False),
+    ("10 % variation, no rounding", {}, {"variation": 0.1, "adc": False}, 0.0, False),
     ("10 % variation, differential", TWO, {"variation": 0.1}, 0.0, False),
     ("1 % faults", {}, {"stuck_on": 0.005, "stuck_off": 0.005}, 0.0, False),
     ("10 % faults", {}, {"stuck_on": 0.05, "stuck_off": 0.05}, 0.0, False),
