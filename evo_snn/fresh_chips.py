@@ -180,7 +180,9 @@ def path_taken(run: Run) -> PathName | None:
     It is the one that the search stored, or that its ``[on_chip]`` leads to.
     """
     section = run.config.on_chip
-    return run.on_chip_path or (section and path_of(section, run.chip_genes))
+    if run.on_chip_path is not None or section is None:
+        return run.on_chip_path
+    return path_of(section, run.chip_genes)
 
 
 def _check(run: Run, keys: Sequence[str], how: OnChip, seconds: float) -> None:
