@@ -1,4 +1,4 @@
-"""The default cost model: RRAM crossbars in shared tiles, with digital neurons.
+"""The crossbar model: RRAM crossbars in shared tiles, with digital neurons.
 
 Equations, meanings and limits are in docs/hardware.md; the counts are in `mapping` and `inventory`,
 the unit costs in `units`. Energy and latency are sums over what happens, area over what is built.

@@ -1,4 +1,4 @@
-"""What the default model builds: crossbars, adders, neuron units, memories, tiles."""
+"""What the crossbar model builds: crossbars, adders, neuron units, memories, tiles."""
 
 from __future__ import annotations
 
