@@ -244,7 +244,7 @@ def _pipeline_need(layers: LayerArrays, present: Bools, chip: Chip) -> Floats:
     least = np.where(spatial, layers.height, np.inf).min(axis=1, keepdims=True)
     shrinking = np.where(np.isfinite(least), np.floor(first / np.maximum(least, 1.0)), 1.0)
     degree = np.maximum(1.0, np.minimum(chip.number("speed_up_degree"), shrinking))
-    bound = np.ceil(first / degree)
+    bound = np.maximum(1.0, np.ceil(first / degree))
     need = np.ceil((layers.height / bound) ** 2)
     return np.where(spatial.any(axis=1, keepdims=True), need, 1.0)
 

@@ -39,6 +39,8 @@ REASONS = {
     "copies": "one position is not read faster by two copies",
     "cut_weights": "weights cut by an element's edge leave it all the same",
     "adc_dips": "no conversion takes less energy for a further active row: 8-level flash ADCs",
+    "h_tree_share": "a layer has the whole bus of an H-tree (none of these chips has one)",
+    "global_buffer": "it holds what is written to it as well",
     "bus_limit": "a bus is as wide as allowed, not half of it",
     "smallest_tiles": "small layers lie on small tiles",
     "activation": "membranes and neurons in place of registers",

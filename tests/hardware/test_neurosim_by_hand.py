@@ -202,6 +202,7 @@ def test_time_and_leakage_of_one_layer() -> None:
     tile += 128 * 0.034698 + 176 * 0.034698 + 0.42 + 160 * 0.13422
     tile += SIDE * 128 * 1.8386e-3
     chip = 16384 * 0.034698 + 4.513 + 192 * (0.34 + 3 * 0.13422) + 144 * 0.001126
+    chip += 2 * TILE_SIDE * 144 * 1.8386e-3  # the bus, 144 bits along one tile both ways
     # nW ns = 1e-3 fJ
     assert fj(cost, "leakage") == pytest.approx((tile + chip) * cost.latency_ms * 1e3)
 

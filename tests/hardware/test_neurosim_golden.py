@@ -21,7 +21,8 @@ BONUS = [name for name, case in SHARED.items() if not case["required"]]
 
 #: Parameters that part the clean face from the compatible one.
 SWITCHES = {
-    "output_size": "real",
+    "global_buffer": "maps",
+    "h_tree_share": "all",
     "toggling": "spikes",
     "tile_ports": "pes",
     "pe_sum_growth": "log",
@@ -189,3 +190,23 @@ def test_workload_padding_is_not_looked_at():
     other = workload.model_copy(update={"layers": (padded, *workload.layers[1:])})
 
     assert estimate(other, "neurosim_compat") == estimate(workload, "neurosim_compat")
+
+
+def test_neurosim_knows_no_padding():
+    layer = {
+        "name": "conv",
+        "kind": "conv2d",
+        "in_channels": 4,
+        "out_channels": 8,
+        "kernel": [3, 3],
+        "padding": [1, 1],
+        "in_size": [10, 10],
+        "out_size": [10, 10],
+    }
+    workload = Workload.model_validate({"timesteps": 1, "layers": [layer]})
+    its, real = (
+        estimate(workload, "neurosim_compat", {"output_size": size}).latency_components_ms["adc"]
+        for size in ("unpadded", "real")
+    )
+
+    assert real / its == pytest.approx(100 / 64)  # 10 x 10 positions, and 8 x 8 without padding

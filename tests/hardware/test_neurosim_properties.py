@@ -255,11 +255,7 @@ def test_a_pipelines_interval_is_below_its_latency(
 def test_a_pipeline_is_no_slower_than_one_layer_after_another(
     workload: Workload, values: dict[str, Any]
 ) -> None:
-    # without copies for the sake of the pipeline, the floor plan is the same
-    heights = [
-        getattr(layer, "in_size", (1,))[0] for layer in workload.layers if layer.domain == "memory"
-    ]
-    assume(not heights or max(heights) <= heights[0])
+    # a degree of 1 asks for no copies, so the floor plan is the same
     together = estimate(workload, made(values))
     serial = estimate(workload, made(values | {"pipelined": False}))
 
