@@ -37,11 +37,7 @@ PREFIX = "chip."
 MOST_CHIPS = 20_000
 """Chips that genes may span: each is tried before a search, which takes some 50 µs."""
 
-CHIP = "chip"  # names among a run's meta data: the first of the bases,
-CHIPS_BY_NODE = "chips_by_node"  # and all of them where there are several
-
-
-_NODE = "technology_nm"
+CHIP = "chip"  # its name among a run's meta data
 
 _BY_ITSELF = ("adc_levels", "rows_per_read")
 """Parameters of which 0 is no number below the others: the chip chooses then."""
@@ -54,21 +50,15 @@ class ChipGenes:
     """The chips that a search chooses from; without genes, one.
 
     Attributes:
-        bases: the chip whose parameters the genes change; where the technology node is a gene, one
-            chip for each of its choices, since other parameters depend on the node.
+        base: the chip of a search without chip genes; with them, the one that they change.
         genes: in the order of the configuration.
     """
 
-    bases: tuple[Chip, ...]
+    base: Chip
     genes: tuple[Gene, ...] = ()
     _made: dict[tuple[int, ...], Chip] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-
-    @property
-    def base(self) -> Chip:
-        """The chip of a search without chip genes; with them, the one that they change."""
-        return self.bases[0]
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -92,16 +82,12 @@ class ChipGenes:
         return self._made[indices]
 
     def _make(self, values: Mapping[str, Choice]) -> Chip:
-        base = self.base
-        if _NODE in values and len(self.bases) > 1:
-            base = next(one for one in self.bases if one.values[_NODE] == values[_NODE])
         parameters = {
             parameter: value
             for key, value in values.items()
-            if key != _NODE
             for parameter in TOGETHER.get(key, (key,))
         }
-        return changed(base, parameters) if parameters else base
+        return changed(self.base, parameters) if parameters else self.base
 
     def refusal(self, setting: Iterable[int]) -> str:
         """Why the chip's model refuses a setting; "" where it does not."""
@@ -161,12 +147,12 @@ class ChipGenes:
             yield self.values(setting), self.chip(setting)
 
 
-def chip_genes(section: HardwareSection, chips: Sequence[Chip] = ()) -> ChipGenes:
+def chip_genes(section: HardwareSection, stored: Chip | None = None) -> ChipGenes:
     """The chips that a configuration lets a search choose from.
 
     Args:
         section: ``[hardware]``.
-        chips: the ``bases`` that a run keeps, whose genes were checked when it began; none loads
+        stored: the ``base`` that a run keeps, whose genes were checked when it began; None loads
             what the section names.
 
     Raises:
@@ -174,31 +160,25 @@ def chip_genes(section: HardwareSection, chips: Sequence[Chip] = ()) -> ChipGene
             many combinations, or a value with which none makes a chip.
     """
     if not section.genes:
-        return ChipGenes(tuple(chips) or (load_chip(section.chip, section.overrides),))
+        return ChipGenes(stored or load_chip(section.chip, section.overrides))
     _check_keys(section)
-    bases = tuple(chips) or tuple(_bases(section))
-    if not chips:
-        _check_designed(section, bases[0])
-    genes = tuple(_gene(key, values, bases[0]) for key, values in section.genes.items())
+    base = stored or _base(section)
+    if stored is None:
+        _check_designed(section, base)
+    genes = tuple(_gene(key, values, base) for key, values in section.genes.items())
     combinations = math.prod(map(len, genes))
     if combinations > MOST_CHIPS:
         allowed = f"at most {MOST_CHIPS} combinations"
         raise RequestError(_SECTION, f"{combinations} combinations", allowed)
-    made = ChipGenes(bases, genes)
+    made = ChipGenes(base, genes)
     _ = made.allowed  # raises where there is none
-    if not chips:
+    if stored is None:
         _check_values(made)
     return made
 
 
-def chip_documents(bases: Sequence[Chip]) -> dict[str, Any]:
-    """What a run keeps of its chips, as JSON by name; `stored_chips` is the inverse."""
-    documents = [chip.to_document() for chip in bases]
-    return {CHIP: documents[0], **({CHIPS_BY_NODE: documents} if len(documents) > 1 else {})}
-
-
-def stored_chips(value: Callable[[str], Any]) -> tuple[Chip, ...]:
-    """The ``ChipGenes.bases`` that a run keeps; empty where it keeps none.
+def stored_chip(value: Callable[[str], Any]) -> Chip | None:
+    """The ``ChipGenes.base`` that a run keeps; None where it keeps none.
 
     Args:
         value: the JSON value that a run keeps by a name, or None.
@@ -206,8 +186,8 @@ def stored_chips(value: Callable[[str], Any]) -> tuple[Chip, ...]:
     Raises:
         RequestError: what is kept is no chip.
     """
-    documents = value(CHIPS_BY_NODE) or [value(CHIP)]
-    return tuple(Chip.from_document(one) for one in documents if one is not None)
+    document = value(CHIP)
+    return None if document is None else Chip.from_document(document)
 
 
 def chosen_values(space: Mapping[str, Any], genome: Sequence[int]) -> dict[str, Choice]:
@@ -272,19 +252,7 @@ def _check_values(made: ChipGenes) -> None:
             )
 
 
-def _bases(section: HardwareSection) -> Iterator[Chip]:
-    """The chip at each node that the genes may choose, or at its own."""
-    if _NODE not in section.genes:
-        yield _base(section, {})
-        return
-    for node in section.genes[_NODE]:
-        try:
-            yield _base(section, {_NODE: node})
-        except RequestError as error:
-            raise _of_gene(_NODE, error) if error.field == _NODE else error from None
-
-
-def _base(section: HardwareSection, node: Mapping[str, Any]) -> Chip:
+def _base(section: HardwareSection) -> Chip:
     """The chip, where need be at the genes' first or last values: one is enough to begin with."""
     ends = [
         {
@@ -297,7 +265,7 @@ def _base(section: HardwareSection, node: Mapping[str, Any]) -> Chip:
     refusal: RequestError | None = None
     for values in ({}, *ends):
         try:
-            return load_chip(section.chip, {**section.overrides, **values, **node})
+            return load_chip(section.chip, {**section.overrides, **values})
         except RequestError as error:
             refusal = refusal or error
     assert refusal is not None  # noqa: S101 - one of three was raised

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from evo_snn.chip_genes import chip_genes, stored_chips
+from evo_snn.chip_genes import chip_genes, stored_chip
 from evo_snn.config import Config
 from evo_snn.config_file import load_config
 from evo_snn.design_space import DesignSpace
@@ -358,7 +358,7 @@ def _own_space(content: Content) -> tuple[SearchSpace | None, str]:
             description["options"],
         )
         genes = _began_with(content).hardware
-        space = DesignSpace(network, chip_genes(genes, stored_chips(content.value)))
+        space = DesignSpace(network, chip_genes(genes, stored_chip(content.value)))
         same = json.loads(json.dumps(space.description())) == description
     except (ValueError, TypeError, KeyError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())

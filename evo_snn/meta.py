@@ -90,10 +90,6 @@ def _is_pair(value: Any) -> bool:
     )
 
 
-def _is_chips(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_chip, value))
-
-
 def _is_chip(value: Any) -> bool:
     try:
         Chip.from_document(value)
@@ -113,7 +109,6 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "device_digest": ("a SHA-256", _is_digest),
     "chip": ("a chip", _is_chip),
     "on_chip_path": ("fast or exact", lambda value: value in ("fast", "exact")),
-    "chips_by_node": ("a list of chips", _is_chips),
     "hypervolume_box": ("a best and a worst number of each objective", _is_box),
     "first_hypervolume_box": ("a best and a worst number of each objective", _is_box),
     "shared_bank": ("the number of a generation", lambda one: one is None or _is_count(one)),

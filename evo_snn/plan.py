@@ -83,14 +83,14 @@ class Plan:
 
 
 def make_plan(
-    config: Config, *, files: Sequence[PluginFile] | None = None, chips: Sequence[Chip] = ()
+    config: Config, *, files: Sequence[PluginFile] | None = None, chip: Chip | None = None
 ) -> Plan:
     """Look up and check everything that a configuration names.
 
     Args:
         config: the whole configuration.
         files: the plug-in files as a run keeps them; None reads those that the configuration names.
-        chips: the ``ChipGenes.bases`` that a run keeps; none loads what the configuration names.
+        chip: as a run keeps it; None loads the one that the configuration names.
 
     Raises:
         RequestError: something is unknown, missing, or not allowed.
@@ -115,7 +115,7 @@ def make_plan(
     data = dataset(config.data)
     space = DesignSpace(
         make_space(config.search.space, data.input_shape, data.classes, config.space),
-        chip_genes(config.hardware, chips),
+        chip_genes(config.hardware, chip),
     )
     constraints = tuple(make_constraints(config.constraints, metrics))
     wanted = [*config.objectives.names, *config.constraints]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from evo_snn.candidate import Candidate, ObjectiveRecord
-from evo_snn.chip_genes import PREFIX, ChipGenes, chip_genes, chosen_values, stored_chips
+from evo_snn.chip_genes import PREFIX, ChipGenes, chip_genes, chosen_values, stored_chip
 from evo_snn.config import Config
 from evo_snn.config_file import load_config
 from evo_snn.pareto import front_of
@@ -84,7 +84,7 @@ class Run:
     def chip_genes(self) -> ChipGenes:
         """The chips that the search chose from; one where there are no chip genes."""
         with self._store() as store:
-            return chip_genes(self.config.hardware, stored_chips(store.meta))
+            return chip_genes(self.config.hardware, stored_chip(store.meta))
 
     def chip_of(self, key: str) -> Chip:
         """The chip of a candidate.

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from evo_snn.chip_genes import chip_documents, stored_chips
+from evo_snn.chip_genes import CHIP, stored_chip
 from evo_snn.config import Config
 from evo_snn.config_file import load_config, to_toml
 from evo_snn.environment import current_environment, differences
@@ -115,7 +115,7 @@ def evolve(
         meta={
             PLUGINS: [record.to_document() for record in plan.plugins],
             DATA_DIGEST: plan.settings.data_digest,
-            **chip_documents(plan.space.chips.bases),
+            CHIP: plan.space.chips.base.to_document(),
             **({DEVICE_DIGEST: device} if device else {}),
             **({ON_CHIP_PATH: on_chip.path} if on_chip else {}),
             FIRST_BOX: plan.box,
@@ -267,7 +267,7 @@ def _check_weights(store: Store, config: Config) -> None:
 def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) -> Plan:
     """The plan that the run was made with."""
     files = [record.file for record in records if record.file is not None]
-    plan = make_plan(config, files=files, chips=stored_chips(store.meta))
+    plan = make_plan(config, files=files, chip=stored_chip(store.meta))
     for field, stored, present in (
         ("data", store.meta(DATA_DIGEST), plan.settings.data_digest),
         ("on_chip.device", store.meta(DEVICE_DIGEST), device_digest(config.on_chip)),

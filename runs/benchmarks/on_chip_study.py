@@ -70,6 +70,8 @@ def search(arm: str, seed: int, folder: Path, common: Settings) -> evo_snn.Run:
         return evo_snn.resume(folder)
     config = evo_snn.load_config(CONFIG).model_dump(exclude_none=True)
     config["hardware"]["genes"] = genes_of(arm, config["hardware"]["genes"])
+    if arm == "plain accuracy":
+        del config["on_chip"]
     return evo_snn.evolve(config, folder, seed=seed, overrides={**common, **ARMS[arm]})
 
 

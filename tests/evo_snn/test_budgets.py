@@ -22,7 +22,7 @@ NETWORKS = make_space(
      "pools": ["none", "average"], "thresholds": [0.5], "weight_bits": [2, 8],
      "time_steps": [2, 4]},
 )  # fmt: skip
-SMALL = DesignSpace(NETWORKS, ChipGenes((CHIP,)))
+SMALL = DesignSpace(NETWORKS, ChipGenes(CHIP))
 
 
 @pytest.mark.parametrize("metric", ["area_mm2", "latency_ms", "parameters"])

@@ -31,7 +31,7 @@ def chips(**genes):
 # 100 rows at once are too many for 64.
 CHIPS = chips(crossbar_rows=(64, 128), rows_per_read=(16, 100), adc_kind=("sar", "flash"))
 SPACE = DesignSpace(NETWORKS, CHIPS)
-PLAIN = DesignSpace(NETWORKS, ChipGenes((load_chip("rram_32nm"),)))
+PLAIN = DesignSpace(NETWORKS, ChipGenes(load_chip("rram_32nm")))
 
 
 @st.composite

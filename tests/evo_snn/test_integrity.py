@@ -243,7 +243,7 @@ def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
     )
     with closing(sqlite3.connect(run.folder / DATABASE)) as database:
         names = {name for (name,) in database.execute("SELECT name FROM meta")}
-    assert names == {*_RULES, "plugins"} - {"chips_by_node"}
+    assert names == {*_RULES, "plugins"}
     assert texts(run.folder) == []
     for name in sorted({*_OF_A_SEARCH, *_ALWAYS} - {"format_version"}):
         shutil.copytree(run.folder, tmp_path / name)
@@ -262,8 +262,6 @@ def test_what_a_search_stores_has_rules_for_all_that_it_keeps_by_name(tmp_path):
         ("constraints", [1]),
         ("data_digest", "x"),
         ("chip", {"name": "x"}),
-        ("chips_by_node", [{"name": "x"}]),
-        ("chips_by_node", []),
         ("on_chip_path", "quick"),
         ("device_digest", 3),
         ("chip", 7),
