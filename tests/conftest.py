@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import sys
 
 import pytest
 from hypothesis import settings
@@ -32,6 +33,7 @@ def own_logger():
 def offer(tmp_path, monkeypatch):
     """Offer plug-ins as an installed package would: entry points by group, and its files."""
     site = tmp_path / "site"
+    offered = set()
 
     def make(package, entry_points, files):
         information = site / f"{package.replace('-', '_')}-1.0.dist-info"
@@ -47,9 +49,13 @@ def offer(tmp_path, monkeypatch):
         for name, text in files.items():
             (site / name).parent.mkdir(parents=True, exist_ok=True)
             (site / name).write_text(text)
+            offered.add(name.split("/")[0].removesuffix(".py"))
         importlib.invalidate_caches()
         return site
 
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
-    return make
+    yield make
+    # another test's package may have the same name, and an imported one is found before it
+    for name in [one for one in sys.modules if one.split(".")[0] in offered]:
+        del sys.modules[name]
