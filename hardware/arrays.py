@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from math import prod
 from operator import itemgetter
@@ -167,6 +168,7 @@ def _row(layer: Layer, shapes: dict[_Sizes, int]) -> tuple[float, ...]:
     return (*channels, *numbers, digital, static, average, place)
 
 
+@lru_cache(maxsize=4096)  # the layers of a search have few different shapes
 def _shape(sizes: _Sizes) -> tuple[float, ...]:
     """What `_SHAPE` names, of a convolution's sizes; of a linear layer's, which has none."""
     if not sizes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -43,6 +43,16 @@ class Breakdown:
     layer_tiles: Floats
     speed_up: Floats
 
+    @cached_property
+    def component_energy(self) -> dict[str, Floats]:
+        """Dynamic energy in J by component, (n,)."""
+        return {name: total(values) for name, values in self.energy.items()}
+
+    @cached_property
+    def component_latency(self) -> dict[str, Floats]:
+        """Time in s by component, (n,)."""
+        return {name: total(values) for name, values in self.latency.items()}
+
     @property
     def total_area(self) -> Floats:
         """Area in m2, (n,)."""
@@ -51,7 +61,7 @@ class Breakdown:
     @property
     def dynamic_energy(self) -> Floats:
         """Dynamic energy in J, (n,): layers are added first, then components."""
-        return added({name: total(values) for name, values in self.energy.items()})
+        return added(self.component_energy)
 
     @property
     def leakage_energy(self) -> Floats:
@@ -61,7 +71,7 @@ class Breakdown:
     @property
     def total_latency(self) -> Floats:
         """Latency in s, (n,): layers are added first, then components."""
-        return added({name: total(values) for name, values in self.latency.items()})
+        return added(self.component_latency)
 
 
 def added(parts: Mapping[str, Floats]) -> Floats:

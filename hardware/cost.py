@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genomes.workload import Workload
-from hardware.arrays import Floats, total
+from hardware.arrays import Floats
 from hardware.breakdown import Breakdown
 
 _MM2, _UJ, _MS, _KB = 1e6, 1e6, 1e3, 8 * 1024
@@ -103,9 +103,9 @@ def to_costs(costs: Breakdown, workloads: Sequence[Workload]) -> list[Cost]:
     """Unpack arrays into one `Cost` a workload."""
     totals = {name: values.tolist() for name, values in summary(costs).items()}
     area = {name: (values * _MM2).tolist() for name, values in costs.area.items()}
-    energy = {name: (total(values) * _UJ).tolist() for name, values in costs.energy.items()}
+    energy = {name: (each * _UJ).tolist() for name, each in costs.component_energy.items()}
     energy["leakage"] = totals["leakage_energy_uj"]
-    latency = {name: (total(values) * _MS).tolist() for name, values in costs.latency.items()}
+    latency = {name: (each * _MS).tolist() for name, each in costs.component_latency.items()}
     by_layer = _layer_table(costs)
     result = []
     for index, workload in enumerate(workloads):

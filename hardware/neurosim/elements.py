@@ -73,6 +73,20 @@ class _Shapes:
         summed: Floats = by_row[0] * by_first + by_row[1] * by_last
         return summed
 
+    def summed_rows(self, by_row: Floats) -> Floats:
+        """Sum over all PEs of a figure by row, (n, L)."""
+        counts = self.counts
+        first = by_row[0] * (counts[0, 0] + counts[0, 1])
+        summed: Floats = first + by_row[1] * (counts[1, 0] + counts[1, 1])
+        return summed
+
+    def summed_columns(self, by_column: Floats) -> Floats:
+        """Sum over all PEs of a figure by column, (n, L)."""
+        counts = self.counts
+        first = by_column[0] * (counts[0, 0] + counts[1, 0])
+        summed: Floats = first + by_column[1] * (counts[0, 1] + counts[1, 1])
+        return summed
+
     def first_row(self, values: Floats) -> Floats:
         """Values (2, n, L) of the first PE along the rows, which is the largest."""
         first: Floats = np.where(self.many_rows, values[0], values[1])
@@ -108,12 +122,11 @@ def elements(design: Design) -> Elements:
     inputs = shapes.rows * np.maximum(1.0, grid.bundles / np.ceil(grid.columns / pe_size))
     loads = np.floor(inputs * grid.vectors / input_width)
     stores = np.floor(outputs * grid.sum_bits * grid.positions / output_width)
-    ones = np.ones_like(shapes.rows)
     height = design.of_crossbar(design.crossbar.box_height) * (side - 1)
     width = design.of_crossbar(design.crossbar.box_width) * (side - 1)
-    wire = shapes.summed(inputs * grid.vectors, ones) * (width * design.in_toggle) + shapes.summed(
-        ones, outputs * (sent_bits * grid.positions)
-    ) * (height * unit.output_toggle)
+    taken = shapes.summed_rows(inputs * grid.vectors)
+    given = shapes.summed_columns(outputs * (sent_bits * grid.positions))
+    wire = taken * (width * design.in_toggle) + given * (height * unit.output_toggle)
     if design.mapped:
         tree_energy = shapes.summed(trees.energy(unit.adders), outputs) * grid.positions
     else:
@@ -137,7 +150,7 @@ def elements(design: Design) -> Elements:
         accumulation=(shift_add + tree_energy) * kernel,
         other=other * kernel,
         buffer=(
-            shapes.summed(loads * input_width, ones) + shapes.summed(ones, stores * output_width)
+            shapes.summed_rows(loads * input_width) + shapes.summed_columns(stores * output_width)
         )
         * (unit.register_energy * kernel),
         wire=wire * (unit.local_energy * kernel),

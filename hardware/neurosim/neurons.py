@@ -121,6 +121,8 @@ def _passes(design: Design) -> Floats:
 def _digital_energy(design: Design, logic: Logic, bits: Floats) -> Floats:
     """Bit by bit: a weight read for every product, an addition for every input bit that is 1."""
     layers = design.layers
+    if not layers.digital.any():
+        return layers.digital
     products = layers.digital * layers.weights * layers.positions * _passes(design)
     read = layers.weight_bits * logic.sram_read
     return products * (read + layers.input_rate * logic.accumulate(bits, bits))
@@ -132,6 +134,8 @@ def _digital_time(design: Design, bits: Floats) -> Floats:
     A cycle is the crossbars' reading time, into which several additions fit.
     """
     layers, unit = design.layers, design.parts
+    if not layers.digital.any():
+        return layers.digital
     products = np.ceil(layers.weights * layers.positions / design.chip.number("digital_units"))
     cycles = unit.cycles(layers.input_bits * unit.adders.time(bits))
     return layers.digital * products * cycles * (design.matrices.times * unit.clock)
