@@ -36,11 +36,6 @@ def check(chip: Chip) -> None:
     reading(chip)
 
 
-def is_lossless(chip: Chip) -> bool:
-    """Whether the ADCs tell every sum of the rows read at once apart."""
-    return reading(chip).lossless
-
-
 def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     """Cost n workloads.
 

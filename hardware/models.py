@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from hardware import crossbar, digital, neurosim, spikesim
+from hardware import crossbar, digital, neurosim, spikesim, units
 
 if TYPE_CHECKING:
     from hardware.arrays import LayerArrays
@@ -52,7 +52,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
             "rram_32nm",
             crossbar.check,
             crossbar.breakdown,
-            crossbar.is_lossless,
+            units.is_lossless,
             (*_CELLS, "crossbars_per_tile", "duplication", "neurons_per_unit"),
         ),
         "digital": Model(
@@ -66,7 +66,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
             "neurosim_compat",
             neurosim.check,
             neurosim.breakdown,
-            neurosim.is_lossless,
+            units.is_lossless,
             (
                 *(*_CELLS, "memory", "parallel_read", "bus", "pipelined", "speed_up_degree"),
                 *("static_inputs", "silent_reads", "spike_format", "schedule"),

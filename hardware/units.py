@@ -84,6 +84,11 @@ def reading(chip: Chip) -> Reading:
     return Reading(levels, rows, lossless=rows <= resolved)
 
 
+def is_lossless(chip: Chip) -> bool:
+    """Whether the ADCs tell every sum of the rows read at once apart."""
+    return reading(chip).lossless
+
+
 @dataclass(frozen=True)
 class Units:
     """Parts of a chip in SI units (m2, J, s, W); bits are costed per bit.

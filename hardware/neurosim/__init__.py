@@ -6,6 +6,6 @@ validation (preset ``neurosim_compat``), and what a search should believe (``rra
 and its relatives).
 """
 
-from hardware.neurosim.model import breakdown, check, is_lossless
+from hardware.neurosim.model import breakdown, check
 
-__all__ = ["breakdown", "check", "is_lossless"]
+__all__ = ["breakdown", "check"]

@@ -41,11 +41,6 @@ def check(chip: Chip) -> None:
         raise RequestError("columns_per_adc", chip.number("columns_per_adc"), allowed)
 
 
-def is_lossless(chip: Chip) -> bool:
-    """Whether the ADCs tell every sum of the rows read at once apart."""
-    return reading(chip).lossless
-
-
 def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     """Cost n workloads.
 
