@@ -27,6 +27,7 @@ from hardware.conditions import Conditions
 
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
 Strategy = Literal["none", "parents", "shared"]
+Kernel = Literal["auto", "numba", "torch", "norse"]
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -119,6 +120,10 @@ class TrainingSection(_Section):
 
     ``evaluations`` is how many times validation is looked at within the steps; the best so far is
     the fitness.
+
+    ``kernel`` is what computes neurons: ``auto`` the fastest that works where the search is,
+    ``numba`` compiled loops on the CPU, ``torch`` tensor operations on any device, ``norse`` the
+    reference, Norse's own step in a Python loop. Spikes are the same, gradients to rounding.
     """
 
     steps: Count = 60
@@ -127,6 +132,7 @@ class TrainingSection(_Section):
     weight_decay: Annotated[Real, Field(ge=0)] = 0.0
     evaluations: Count = 3
     device: Annotated[str, BeforeValidator(_device)] = "cpu"
+    kernel: Kernel = "auto"
 
 
 class InheritanceSection(_Section):
@@ -303,7 +309,7 @@ class Config(_Section):
         """Dotted key → value of everything that a run keeps from its beginning to its end.
 
         What may change between sessions is left out: how far it goes, who works on it, and where
-        its data and its device are.
+        its data, its device and its kernel are.
         """
         document = self.model_dump(exclude_none=True)
         flat = {
@@ -311,7 +317,7 @@ class Config(_Section):
             for section, table in document.items()
             for key, value in table.items()
         }
-        free = ("search.generations", "data.path", "training.device")
+        free = ("search.generations", "data.path", "training.device", "training.kernel")
         return {
             key: value
             for key, value in flat.items()
