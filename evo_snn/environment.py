@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("torch", "norse", "pymoo", "moocore", "numpy", "scikit-learn")
+_PACKAGES = ("torch", "norse", "pymoo", "moocore", "numpy", "scikit-learn", "numba", "llvmlite")
 
 # Variables that choose among a library's instruction sets, and so change bits.
 _CHOOSING = (
@@ -14,10 +14,13 @@ _CHOOSING = (
 )  # fmt: skip
 
 
-def current_environment() -> dict[str, str]:
+def current_environment(kernel: str = "norse") -> dict[str, str]:
     """The environment of this process, as recorded with a run; imports torch.
 
     Equal environments give a run bit for bit the same results.
+
+    Args:
+        kernel: what computes neurons, one of `evo_snn.snn.kernels.KERNELS`.
     """
     import torch
 
@@ -32,7 +35,8 @@ def current_environment() -> dict[str, str]:
         "cpu": _cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cpu_settings": " ".join(f"{k}={os.environ[k]}" for k in _CHOOSING if k in os.environ),
-        "kernels": "norse on torch" + ", oneDNN" * torch.backends.mkldnn.is_available(),
+        "kernel": kernel,
+        "convolutions": "oneDNN" if torch.backends.mkldnn.is_available() else "torch",
         "cuda": _cuda_device(),
     }
 

@@ -117,6 +117,13 @@ class Run:
             return [PluginRecord.from_document(one) for one in store.meta(PLUGINS, [])]
 
     @cached_property
+    def environment(self) -> dict[str, str]:
+        """Versions, platform and kernel that the run began with."""
+        with self._store() as store:
+            found: dict[str, str] = store.meta("environment", {})
+        return found
+
+    @cached_property
     def data_digest(self) -> str | None:
         """The SHA-256 over what the search saw of its data set; None if none is stored."""
         with self._store() as store:

@@ -15,14 +15,14 @@ import os
 import re
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import ParamSpec, Self, TypeVar, cast
 
 import torch
 from joblib.externals.loky import ProcessPoolExecutor, wait
@@ -34,6 +34,9 @@ from evo_snn.interrupts import Interrupts, withheld
 from evo_snn.limits import ended_after, prepare_process
 from evo_snn.threads import Threads
 from genomes.errors import RequestError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 DIED = "worker died"
 _DEATHS = (BrokenExecutor, ShutdownExecutorError)
@@ -110,6 +113,14 @@ class Workers:
         for task in tasks:
             if task.key in again:
                 yield from self._alone(task, again[task.key])
+
+    def ask(self, function: Callable[_P, _T], /, *args: _P.args, **keywords: _P.kwargs) -> _T:
+        """What a function returns in a worker that starts as all of this pool do."""
+        if self._section.backend == "sequential":
+            return function(*args, **keywords)
+        with withheld():
+            future = self._pool().submit(function, *args, **keywords)
+        return future.result()
 
     def _alone(self, task: Task, last: Outcome) -> Iterator[Outcome]:
         """Further attempts at a task that has failed; nothing after an interrupt.

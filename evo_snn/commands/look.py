@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from evo_snn.run import Run
 
 
-def _folder(text: str) -> Path:
+def parse_folder(text: str) -> Path:
     """A folder that is named: a script's empty variable is not the current one."""
     if not text.strip():
         raise typer.BadParameter("a folder is allowed; a dot is the current one.")
     return Path(text)
 
 
-Folder = Annotated[Path, typer.Argument(help="The run's folder.", metavar="DIR", parser=_folder)]
+Folder = Annotated[Path, typer.Argument(help="The run's folder.", metavar="DIR", parser=parse_folder)]
 Accept = Annotated[
     list[str] | None,
     typer.Option(help="Let a plug-in run that has this SHA-256.", metavar="HASH"),
