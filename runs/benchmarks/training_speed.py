@@ -1,0 +1,135 @@
+"""How fast networks train: this package beside Norse, SpikingJelly and snnTorch, one thread.
+
+All programs run the same layers in the same order on the same batch, in one process, every one in
+every round. Tables give milliseconds a step and medians of paired ratios with an interval of 95 %;
+the JSON file holds every time.
+
+    python runs/benchmarks/training_speed.py --rounds 15 --out runs/out/training_speed.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
+
+import torch
+from rich.console import Console
+
+from evo_snn.environment import current_environment
+from speed.growth import growth
+from speed.ours import Variant
+from speed.peak import MOST_VALUES, SMALL_MAPS, convolution_peak
+from speed.peers import missing
+from speed.plans import ORDERS, PLANS, Plan, small
+from speed.programs import (
+    BARE,
+    DEFAULT,
+    OBVIOUS,
+    PACKAGE,
+    REUSING,
+    inference_subjects,
+    training_subjects,
+)
+from speed.report import growth_tables, peak_table, tables
+from speed.timing import interleaved, ratio
+
+TABLES = ("peak", "training", "inference", "growth")
+VARIANTS = {
+    PACKAGE: Variant(),
+    f"{PACKAGE}, Norse's step": Variant(kernel="norse"),
+    f"{PACKAGE}, torch": Variant(kernel="torch"),
+    f"{PACKAGE}, first layer in every step": Variant(reuse=False),
+    BARE: Variant(deployable=False),
+}
+SHARES = {
+    "the kernel, against Norse's step": (f"{PACKAGE}, Norse's step", PACKAGE),
+    "first layer once, against every step": (f"{PACKAGE}, first layer in every step", PACKAGE),
+    "speed with batch normalisation and quantization, of that without": (BARE, PACKAGE),
+}
+"""Ratios of two variants of the package's network: the first's time over the second's."""
+
+
+def measured(plan: Plan, rounds: int, block: float, wanted: Sequence[str]) -> dict[str, Any]:
+    """Times and ratios of a plan, of training or inference or both."""
+    found: dict[str, Any] = {"plan": asdict(plan), "operations": plan.operations}
+    if "training" in wanted:
+        variants = {} if plan.order == "average-after" else VARIANTS
+        times = interleaved(training_subjects(plan, variants), rounds=rounds, block=block)
+        found["training"] = compared(times)
+        found["shares"] = {
+            name: asdict(ratio(times[a], times[b])) for name, (a, b) in SHARES.items() if a in times
+        }
+    if "inference" in wanted:
+        times = interleaved(inference_subjects(plan), rounds=rounds, block=block)
+        found["inference"] = compared(times)
+    return found
+
+
+def compared(times: dict[str, list[float]]) -> dict[str, Any]:
+    """For each subject its times, and how much faster it is than what ratios are taken to."""
+    references = [name for name in (OBVIOUS, OBVIOUS + DEFAULT, REUSING) if name in times]
+    return {
+        name: {
+            "seconds": found,
+            "faster_than": {other: asdict(ratio(times[other], found)) for other in references},
+        }
+        for name, found in times.items()
+    }
+
+
+def everything(arguments: argparse.Namespace) -> dict[str, Any]:
+    """All that the JSON file holds, printed as it is measured."""
+    console, shrink = Console(width=140), small if arguments.small else _same
+    if missing():
+        console.print(
+            f"left out: {', '.join(missing())}; pip install -e '.[bench]' brings them",
+            markup=False,
+        )
+    started = time.perf_counter()
+    rounds, block, wanted = arguments.rounds, arguments.block, arguments.tables
+    document: dict[str, Any] = {"environment": current_environment(), "results": []}
+    if "peak" in wanted:
+        document["peak"] = convolution_peak(rounds, SMALL_MAPS if arguments.small else MOST_VALUES)
+        console.print(peak_table(document["peak"]))
+    for order in arguments.orders:
+        for plan in PLANS.values():
+            found = measured(shrink(replace(plan, order=order)), rounds, block, wanted)
+            console.print(*tables(found, document.get("peak")))
+            document["results"].append(found)
+    if "growth" in wanted:
+        document["growth"] = growth([shrink(plan) for plan in PLANS.values()], rounds, block)
+        console.print(*growth_tables(document["growth"]))
+    return {**document, "seconds": time.perf_counter() - started}
+
+
+def _same(plan: Plan) -> Plan:
+    return plan
+
+
+def main() -> None:
+    """Measure, print tables, write the JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--block", type=float, default=0.2, help="seconds of a subject in a round")
+    parser.add_argument("--orders", nargs="+", choices=list(ORDERS), default=list(ORDERS))
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    parser.add_argument("--small", action="store_true", help="tiny networks: does it run?")
+    parser.add_argument("--out", type=Path, default=Path("runs/out/training_speed.json"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # as in a worker
+    document = everything(arguments)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
