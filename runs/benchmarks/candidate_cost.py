@@ -1,0 +1,191 @@
+"""What a candidate of the quick start costs beside its gradient steps, part by part.
+
+A search in this process, with watches on the functions that a candidate passes through; a part's
+time is its own, without that of parts within it. Then the same search on one worker process: what
+a generation takes beyond its evaluations and the driver's parts is the way to the worker and back.
+The first generation is left out there, since the worker starts in it.
+
+    python runs/benchmarks/candidate_cost.py --out runs/out/candidate_cost.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import evo_snn
+from evo_snn.environment import current_environment
+from evo_snn.run import Run
+from evo_snn.store import Store
+
+CONFIG = Path(__file__).resolve().parent.parent / "digits.toml"
+
+STEPS = "gradient steps"
+WORKER_PARTS: Mapping[str, Sequence[str]] = {
+    "build": ["evo_snn.evaluation:build"],
+    "inherit": ["evo_snn.evaluation:inherit", "evo_snn.evaluation:read_tensors"],
+    "recalibrate": ["evo_snn.snn.network:TrainableNetwork.recalibrate"],
+    "make the optimizer": ["torch.optim:AdamW.__init__"],
+    STEPS: ["evo_snn.evaluation:fit"],
+    "look: check, deploy, keep": [
+        "evo_snn.training:_check_finite",
+        "evo_snn.training:deploy",
+        "evo_snn.training:named_tensors",
+    ],
+    "look: measure": ["evo_snn.training:measure"],
+    "cost": ["evo_snn.evaluation:estimate", "evo_snn.evaluation:measured_metrics"],
+    "weights to bytes": ["evo_snn.evaluation:to_bytes"],
+    "rest of the evaluation": ["evo_snn.workers:evaluate"],
+}
+"""Part → the functions whose own time it is; what happens in a worker."""
+
+DRIVER_PARTS: Mapping[str, Sequence[str]] = {
+    "breed": ["evo_snn.algorithms:PymooAlgorithm.ask"],
+    "decode": ["evo_snn.design_space:DesignSpace.designs", "evo_snn.design_space:DesignSpace.key"],
+    "known costs, budgets": ["evo_snn.loop:known_metrics", "evo_snn.loop:Loop._drafts"],
+    "make the task": ["evo_snn.loop:Loop._task"],
+    "store": ["evo_snn.loop:Loop._keep", "evo_snn.loop:Loop._judged"],
+    "end of a generation": ["evo_snn.loop:Loop._finish", "evo_snn.loop:Loop._tell"],
+}
+
+
+class Watch:
+    """Seconds by part, each part's own."""
+
+    def __init__(self, parts: Iterable[str]) -> None:
+        self.parts = tuple(parts)
+        self.seconds = dict.fromkeys(self.parts, 0.0)
+        self._within: list[float] = []
+
+    def around(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, with its time counted."""
+
+        @wraps(function)
+        def timed(*args: Any, **keywords: Any) -> Any:
+            self._within.append(0.0)
+            started = time.perf_counter()
+            try:
+                return function(*args, **keywords)
+            finally:
+                total = time.perf_counter() - started
+                self.seconds[part] += total - self._within.pop()
+                if self._within:
+                    self._within[-1] += total
+
+        return timed
+
+
+@contextmanager
+def watched(parts: Mapping[str, Sequence[str]]) -> Iterator[Watch]:
+    """Watches on functions named ``module:qualified.name``, for a block."""
+    watch, before = Watch(parts), []
+    for part, names in parts.items():
+        for name in names:
+            module, _, path = name.partition(":")
+            *owners, attribute = path.split(".")
+            owner = importlib.import_module(module)
+            for each in owners:
+                owner = getattr(owner, each)
+            function = getattr(owner, attribute)
+            before.append((owner, attribute, function))
+            setattr(owner, attribute, watch.around(part, function))
+    try:
+        yield watch
+    finally:
+        for owner, attribute, function in reversed(before):
+            setattr(owner, attribute, function)
+
+
+def searched(folder: Path, overrides: Mapping[str, Any], backend: str) -> Run:
+    """The quick start's search on one worker."""
+    workers = {"workers.jobs": 1, "workers.backend": backend}
+    return evo_snn.evolve(CONFIG, folder, overrides={**overrides, **workers})
+
+
+def measured(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Milliseconds a candidate, by part, in this process and with a worker process."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        searched(folder / "warm", {**overrides, "search.generations": 1}, "sequential")
+        with watched({**WORKER_PARTS, **DRIVER_PARTS}) as watch:
+            here = searched(folder / "here", overrides, "sequential")
+        trained = sum(trainings(here).values())
+        spent = {part: 1e3 * watch.seconds[part] / trained for part in watch.parts}
+        outside, start = beyond_evaluations(searched(folder / "away", overrides, "loky"))
+    dispatch = 1e3 * outside - sum(spent[part] for part in DRIVER_PARTS)
+    return {
+        "candidates": trained,
+        "milliseconds": {**spent, "to a worker process and back": dispatch},
+        "start_of_a_worker_seconds": start,
+    }
+
+
+def trainings(run: Run) -> dict[int, int]:
+    """Trained candidates by generation."""
+    table = run.candidates()
+    table = table[table["accuracy"].notna() & (table["state"] != "failed")]
+    return table["generation"].value_counts().sort_index().to_dict()
+
+
+def beyond_evaluations(run: Run) -> tuple[float, float]:
+    """Seconds a candidate that a run's later generations took beyond their evaluations.
+
+    And seconds that the first took beyond that, in which the worker starts.
+    """
+    with Store.open(run.folder) as store:
+        evaluations = dict.fromkeys(range(len(store.generations())), 0.0)
+        for one in store.candidates(details=False):
+            evaluations[one.generation] += one.seconds.get("total", 0.0)
+        rest = {one.number: one.seconds - evaluations[one.number] for one in store.generations()}
+    first, *later = sorted(rest)
+    counts = trainings(run)
+    mean = sum(rest[number] for number in later) / sum(counts.get(number, 0) for number in later)
+    return mean, rest[first] - mean * counts[first]
+
+
+def table(found: Mapping[str, Any]) -> Table:
+    """Parts, the most expensive first."""
+    milliseconds = found["milliseconds"]
+    steps = milliseconds[STEPS]
+    made = Table(
+        "part", title=f"A candidate of digits, mean of {found['candidates']}", title_justify="left"
+    )
+    made.add_column("ms", justify="right")
+    made.add_column("of its gradient steps", justify="right")
+    for part, time_ in sorted(milliseconds.items(), key=lambda one: -one[1]):
+        made.add_row(part, f"{time_:.2f}", f"{time_ / steps:.1%}")
+    fixed = sum(milliseconds.values()) - steps
+    made.add_section()
+    made.add_row("all but the gradient steps", f"{fixed:.2f}", f"{fixed / steps:.1%}")
+    start = found["start_of_a_worker_seconds"]
+    made.caption = f"a worker starts in {start:.1f} s, data included: once a search"
+    return made
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--generations", type=int, default=8)
+    parser.add_argument("--out", type=Path, default=Path("runs/out/candidate_cost.json"))
+    arguments = parser.parse_args()
+    found = measured({"search.generations": arguments.generations})
+    Console(width=100).print(table(found))
+    document = {"environment": current_environment(), **found}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
