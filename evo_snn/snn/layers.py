@@ -1,7 +1,8 @@
 """Matrix layers: the trainable one, and what is left of it on a chip.
 
-Both turn the map that they read into the membrane input (or, for the read-out, into what is
-accumulated), and both are followed by the same pooling, neurons and skip links (``network.py``).
+Both turn the map that they read into the membrane input, average pooling included (or, for the
+read-out, into what is accumulated), and both are followed by the same neurons and skip links
+(``network.py``).
 """
 
 from __future__ import annotations
@@ -12,15 +13,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
 
-from evo_snn.snn.quantization import (
-    by_channel,
-    quantized_weight,
-    straight_through,
-    weight_levels,
-)
+from evo_snn.snn.quantization import by_channel, straight_through, weight_levels
 from genomes.architecture import INPUT, Layer
 
-_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 VARIANCE_FLOOR = 1e-5
 """Added to a variance by batch normalisation, torch's default."""
@@ -32,10 +28,48 @@ Perturb = Callable[[Layer, Tensor], Tensor]
 
 def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
     """The matrix product of a layer: (N, *in_shape) → (N, *out_shape)."""
-    if not layer.kernel:
-        return source.flatten(1) @ weight.flatten(1).T
-    convolution = _CONVOLUTIONS[len(layer.kernel)]
-    return convolution(source, weight, stride=layer.stride, padding=layer.padding)
+    return (
+        _convolved(layer, source, weight, layer.stride)
+        if layer.kernel
+        else (channels_last(source).flatten(1) @ channels_last(weight).flatten(1).T)
+    )
+
+
+def membrane_input(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
+    """The matrix product where neurons see it: (N, *in_shape) → (N, *neuron_shape).
+
+    Average pooling of a convolution is a convolution with the pooled kernel, in strides: for 3x3
+    and 2x2, with 16 instead of 36 products a pooled pixel. That is exact for whole numbers where
+    the window has a power of two positions.
+    """
+    pooled = layer.pool_kind == "average" and max(layer.pool, default=1) > 1
+    if not pooled:
+        return product(layer, source, weight)
+    if set(layer.pool) != {2} or set(layer.stride) != {1}:
+        return average_pooled(layer, product(layer, source, weight))
+    bordered = F.pad(weight, (1, 1) * len(layer.pool))
+    kernel = _AVERAGE[len(layer.pool)](bordered, 2, stride=1)
+    return _convolved(layer, source, kernel, layer.pool)
+
+
+def average_pooled(layer: Layer, values: Tensor) -> Tensor:
+    """What neurons see of a product: (N, *out_shape) → (N, *neuron_shape)."""
+    if layer.pool_kind != "average" or max(layer.pool, default=1) == 1:
+        return values
+    return _AVERAGE[len(layer.pool)](values, layer.pool)
+
+
+def _convolved(layer: Layer, source: Tensor, weight: Tensor, stride: tuple[int, ...]) -> Tensor:
+    if len(layer.kernel) == 1:  # torch keeps channels last in two and three dimensions
+        source, weight = source.unsqueeze(2), weight.unsqueeze(2)
+        return F.conv2d(source, weight, stride=(1, *stride), padding=(0, *layer.padding)).squeeze(2)
+    convolution = F.conv2d if len(layer.kernel) == 2 else F.conv3d  # noqa: PLR2004 - dimensions
+    return convolution(source, weight, stride=stride, padding=layer.padding)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """(N, channels, …) as (N, …, channels), a view."""
+    return x.permute(0, *range(2, x.ndim), 1)
 
 
 def input_codes(layer: Layer) -> int:
@@ -53,8 +87,10 @@ class TrainableLayer(nn.Module):
         perturb: what becomes of the levels in a training step, see `Perturb`; None for nothing.
         momentum: least weight of the newest batch in them; None for the plain average over
             batches since ``reset_statistics``.
+        floor: added to a variance.
     """
 
+    floor = VARIANCE_FLOOR
     mean: Tensor
     variance: Tensor
 
@@ -74,14 +110,17 @@ class TrainableLayer(nn.Module):
             self.register_buffer("variance", torch.ones(layer.out_channels))
 
     def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *out_shape)."""
-        readout = self.layer.neuron is None
-        values = product(self.layer, source, self._present_weight())
-        if readout:
-            return values + self.shift
-        self.batches_seen += self.training
-        average = 1 / max(1, self.batches_seen)  # of few batches, rather than of what was before
-        momentum = average if self.momentum is None else max(average, self.momentum)
+        """(N, *in_shape) → (N, *neuron_shape)."""
+        values, _ = self.product(source)
+        return values + self.shift if self.layer.neuron is None else self.normalised(values)
+
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) before normalisation, and ``unit()``."""
+        weight, scale = self._present_weight()
+        return membrane_input(self.layer, source, weight), self._unit(scale)
+
+    def normalised(self, values: Tensor) -> Tensor:
+        """Batch normalisation of what neurons see, (N, *neuron_shape)."""
         return F.batch_norm(
             values,
             self.mean,
@@ -89,28 +128,53 @@ class TrainableLayer(nn.Module):
             self.scale,
             self.shift,
             training=self.training,
-            momentum=momentum,
-            eps=VARIANCE_FLOOR,
+            momentum=self._counted(),
+            eps=self.floor,
         )
 
-    def _present_weight(self) -> Tensor:
-        """The weight at its own bits; in a training step with noise, what a chip makes of it."""
+    @torch.no_grad()
+    def follow(self, moments: tuple[Tensor, Tensor], number: int) -> None:
+        """Let the running statistics follow a training batch, as `normalised` does.
+
+        Args:
+            moments: mean and variance, (out,) each, the variance divided by the number.
+            number: of values a channel.
+        """
+        momentum = self._counted()
+        self.mean.lerp_(moments[0], momentum)
+        self.variance.lerp_(moments[1] * (number / max(1, number - 1)), momentum)
+
+    def _counted(self) -> float:
+        """Count a training batch; its weight in the running statistics."""
+        self.batches_seen += self.training
+        average = 1 / max(1, self.batches_seen)  # of few batches, rather than of what was before
+        return average if self.momentum is None else max(average, self.momentum)
+
+    def _present_weight(self) -> tuple[Tensor, Tensor]:
+        """The weight at its own bits, in a training step with noise what a chip makes of it.
+
+        And the scales of its levels, (out, 1, …) or (1, 1, …).
+        """
         per_channel = self.layer.neuron is not None
-        if not self.training or self.perturb is None:
-            return quantized_weight(self.weight, self.layer.weight_bits, per_channel=per_channel)
         levels, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
-        sign = torch.ones_like(levels)
-        if per_channel:  # a chip holds the levels that deploying flips
-            flipped = (self.scale.detach() < 0).view(-1, *[1] * (levels.ndim - 1))
-            sign = torch.where(flipped, -sign, sign)
-        levels = self.perturb(self.layer, levels * sign) * sign
-        return straight_through(self.weight, levels * scale)
+        if self.training and self.perturb is not None:
+            sign = torch.ones_like(levels)
+            if per_channel:  # a chip holds the levels that deploying flips
+                flipped = (self.scale.detach() < 0).view(-1, *[1] * (levels.ndim - 1))
+                sign = torch.where(flipped, -sign, sign)
+            levels = self.perturb(self.layer, levels * sign) * sign
+        return straight_through(self.weight, levels * scale), scale
 
     @torch.no_grad()
     def unit(self) -> Tensor:
         """(out,) > 0: what one unit of the integer product will be worth once deployed."""
+        per_channel = self.layer.neuron is not None
+        _, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        return self._unit(scale)
+
+    @torch.no_grad()
+    def _unit(self, scale: Tensor) -> Tensor:
         readout = self.layer.neuron is None
-        _, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=not readout)
         scale = scale.flatten() if readout else scale.flatten() * self.gain().abs()
         return scale.expand(self.layer.out_channels) / input_codes(self.layer)
 
@@ -152,8 +216,15 @@ class DeployedLayer(nn.Module):
         return self.scale / input_codes(self.layer)
 
     def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *out_shape)."""
-        values = product(self.layer, source, self.levels.to(source.dtype))
+        """(N, *in_shape) → (N, *neuron_shape)."""
+        return self.scaled(membrane_input(self.layer, source, self.present(source.dtype)))
+
+    def present(self, dtype: torch.dtype) -> Tensor:
+        """What stands in the cells, ``layer.weight_shape``."""
+        return self.levels.to(dtype)
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """What neurons see of integer products, (N, *neuron_shape)."""
         return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
 
 

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
 
+from evo_snn.snn.kernels import choose
 from evo_snn.snn.layers import DeployedLayer, TrainableLayer, folded
 from evo_snn.snn.neurons import SpikingNeuron
 from evo_snn.snn.quantization import quantized_input
 from genomes.architecture import INPUT, Architecture, Layer
 
-_AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 Observer = Callable[[Layer, Tensor, Tensor | None], None]
@@ -37,6 +37,7 @@ class Network(nn.Module):
         architecture: what is run.
         layers: one for each of the architecture's.
         neurons: another network's, to be shared; new ones without them.
+        kernel: what computes the neurons, ``auto`` or one of ``kernels.KERNELS``.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Network(nn.Module):
         architecture: Architecture,
         layers: Iterable[nn.Module],
         neurons: nn.ModuleDict | None = None,
+        kernel: str = "auto",
     ) -> None:
         super().__init__()
+        self.kernel = kernel
         self.architecture = architecture
         specifications = architecture.layers
         self.layers = nn.ModuleDict(
@@ -62,37 +65,51 @@ class Network(nn.Module):
         The scores are the read-out's sum over all time steps, divided by their number.
         """
         batch = x.shape[0]
-        maps = {INPUT: quantized_input(x, self.architecture.input_bits)}
+        kernel = choose(self.kernel, x.device.type).name
+        maps = {INPUT: in_channels_last(quantized_input(x, self.architecture.input_bits))}
         scores = x.new_zeros(batch, self.architecture.classes)
         for layer in self.architecture.layers:
             source = maps[layer.source]
             module = cast(TrainableLayer | DeployedLayer, self.layers[slot(layer.name)])
-            values = module(source)
             spikes: Tensor | None = None
             if layer.neuron is None:
-                scores = scores + values.unflatten(0, (-1, batch)).mean(0)
+                scores = scores + module(source).unflatten(0, (-1, batch)).mean(0)
             else:
-                spikes = self._fire(layer, values, module.unit(), batch)
+                spikes = self._fire(layer, module, source, batch, kernel)
                 maps[layer.name] = stored_map(layer, spikes, maps)
             if observe:
                 observe(layer, source, spikes)
         return scores
 
-    def _fire(self, layer: Layer, values: Tensor, unit: Tensor, batch: int) -> Tensor:
-        """Spikes (T x batch, *neuron_shape) of a layer's membrane input."""
-        if layer.pool_kind == "average" and max(layer.pool, default=1) > 1:
-            values = _AVERAGE[len(layer.pool)](values, layer.pool)
-        neuron = self.neurons[slot(layer.name)]
-        current = values.unflatten(0, (-1, batch))
-        return neuron(current, self.architecture.time_steps, unit).flatten(0, 1)
+    def _fire(
+        self,
+        layer: Layer,
+        module: TrainableLayer | DeployedLayer,
+        source: Tensor,
+        batch: int,
+        kernel: str,
+    ) -> Tensor:
+        """Spikes (T x batch, *neuron_shape) of a layer."""
+        neuron = cast(SpikingNeuron, self.neurons[slot(layer.name)])
+        steps = self.architecture.time_steps
+        if isinstance(module, TrainableLayer):
+            values, unit = module.product(source)
+            if kernel == "numba" and module.training:
+                return neuron.fire_normalised(values, batch, steps, module, unit)
+            current = module.normalised(values)
+        else:
+            current, unit = module(source), module.unit()
+        return neuron(current.unflatten(0, (-1, batch)), steps, unit, kernel).flatten(0, 1)
 
 
 class TrainableNetwork(Network):
     """A network whose weights, batch normalisation, leaks and thresholds are trained."""
 
-    def __init__(self, architecture: Architecture, generator: torch.Generator) -> None:
+    def __init__(
+        self, architecture: Architecture, generator: torch.Generator, kernel: str = "auto"
+    ) -> None:
         layers = [TrainableLayer(layer, generator) for layer in architecture.layers]
-        super().__init__(architecture, layers)
+        super().__init__(architecture, layers, kernel=kernel)
 
     def trainable_layers(self) -> list[TrainableLayer]:
         """The layers in the architecture's order."""
@@ -127,8 +144,9 @@ class DeployedNetwork(Network):
         architecture: Architecture,
         layers: Iterable[DeployedLayer],
         neurons: nn.ModuleDict,
+        kernel: str = "auto",
     ) -> None:
-        super().__init__(architecture, layers)
+        super().__init__(architecture, layers, kernel=kernel)
         self.neurons.load_state_dict(neurons.state_dict())
         self.requires_grad_(requires_grad=False)
         self.eval()
@@ -150,14 +168,20 @@ def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor]) -> Tens
     return stored
 
 
-def build(architecture: Architecture, seed: int) -> TrainableNetwork:
+def in_channels_last(x: Tensor) -> Tensor:
+    """The same (N, channels, …), its channels innermost in memory: what convolutions like best."""
+    order = range(x.ndim)
+    return x.permute(0, *order[2:], 1).contiguous().permute(0, x.ndim - 1, *order[1:-1])
+
+
+def build(architecture: Architecture, seed: int, kernel: str = "auto") -> TrainableNetwork:
     """The trainable network of an architecture, on the CPU; equal seeds give equal weights."""
-    return TrainableNetwork(architecture, torch.Generator().manual_seed(seed))
+    return TrainableNetwork(architecture, torch.Generator().manual_seed(seed), kernel)
 
 
 def deploy(network: TrainableNetwork) -> DeployedNetwork:
     """The network as the chip runs it; in evaluation the same scores as the trained one."""
     layers = [folded(layer) for layer in network.trainable_layers()]
     first = next(network.parameters())
-    deployed = DeployedNetwork(network.architecture, layers, network.neurons)
+    deployed = DeployedNetwork(network.architecture, layers, network.neurons, network.kernel)
     return deployed.to(device=first.device, dtype=first.dtype)

@@ -1,60 +1,25 @@
-"""Spiking neurons: Norse's feed-forward steps over all time steps, with trainable parameters.
+"""Spiking neurons with trainable parameters; what computes them is a kernel (``kernels/``).
 
-The steps are ``norse.torch.functional``'s; they are the reference semantics. Between time steps a
-state has the width that the chip stores (``quantization.quantized_state``), and a leak is a
-multiple of 1/16.
+Between time steps a state has the width that the chip stores (``quantization.quantized_state``),
+and a leak is a multiple of 1/16.
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from evo_snn.snn.quantization import (
-    LEAK_STEPS,
-    by_channel,
-    quantized_leak,
-    quantized_state,
-    state_step,
-)
+from evo_snn.snn.kernels import Dynamics, fire
+from evo_snn.snn.quantization import LEAK_STEPS, quantized_leak, state_step
 from genomes.architecture import Neuron
 
-with warnings.catch_warnings():
-    # Norse 1.1.0 decorates with torch.jit.script, of which torch warns a user who cannot help it
-    warnings.simplefilter("ignore", FutureWarning)
-    from norse.torch.functional.iaf import (
-        IAFFeedForwardState,
-        IAFParameters,
-        iaf_feed_forward_step,
-    )
-    from norse.torch.functional.lif import (
-        LIFFeedForwardState,
-        LIFParameters,
-        lif_feed_forward_step,
-    )
-    from norse.torch.functional.lif_box import (
-        LIFBoxFeedForwardState,
-        LIFBoxParameters,
-        lif_box_feed_forward_step,
-    )
-
-SYNAPTIC_LEAK = 0.5
-"""Share of a LIF neuron's synaptic current that is lost in a time step: one shift on a chip."""
-
-SURROGATE = "super"
-"""Norse's name of the surrogate gradient: 1 / (1 + |v - threshold|)^2 (Zenke & Ganguli 2018)."""
+if TYPE_CHECKING:
+    from evo_snn.snn.layers import TrainableLayer
 
 SMALLEST_THRESHOLD = 0.05
 """A trained threshold stays above this, so that a neuron never fires at rest."""
-
-_STEPS: dict[str, tuple[Any, Any]] = {
-    "lif_box": (lif_box_feed_forward_step, LIFBoxFeedForwardState),
-    "lif": (lif_feed_forward_step, LIFFeedForwardState),
-    "iaf": (iaf_feed_forward_step, IAFFeedForwardState),
-}
 
 
 class SpikingNeuron(nn.Module):
@@ -72,8 +37,7 @@ class SpikingNeuron(nn.Module):
 
     def __init__(self, neuron: Neuron) -> None:
         super().__init__()
-        self.kind = neuron.kind
-        self.state_bits = neuron.state_bits
+        self.dynamics = Dynamics(neuron.kind, neuron.state_bits)
         self.threshold = nn.Parameter(torch.tensor(neuron.threshold))
         has_leak = neuron.kind != "iaf"
         self.leak = nn.Parameter(torch.tensor(neuron.leak)) if has_leak else None
@@ -81,7 +45,7 @@ class SpikingNeuron(nn.Module):
 
     def extra_repr(self) -> str:
         """Kind and state width, for ``print(network)``."""
-        return f"{self.kind}, state_bits={self.state_bits}"
+        return f"{self.dynamics.kind}, state_bits={self.dynamics.state_bits}"
 
     @torch.no_grad()
     def project(self) -> None:
@@ -90,7 +54,9 @@ class SpikingNeuron(nn.Module):
         if self.leak is not None:
             self.leak.clamp_(1 / LEAK_STEPS, 1.0)
 
-    def forward(self, current: Tensor, time_steps: int, unit: Tensor) -> Tensor:
+    def forward(
+        self, current: Tensor, time_steps: int, unit: Tensor, kernel: str = "norse"
+    ) -> Tensor:
         """Spikes (T, batch, channels, …) of an input current, 0 or 1, starting from rest.
 
         Args:
@@ -98,26 +64,35 @@ class SpikingNeuron(nn.Module):
                 every time step.
             time_steps: T.
             unit: (channels,), what one unit of the integer product is worth in the current.
+            kernel: what computes them, one of ``kernels.KERNELS``.
         """
-        step, state_type = _STEPS[self.kind]
-        parameters = self._norse_parameters()
-        state_unit = by_channel(state_step(self.threshold, self.state_bits, unit), current[0].ndim)
-        rest = torch.zeros_like(current[0])
-        state = state_type(*[rest] * len(state_type._fields))
-        spikes = []
-        for t in range(time_steps):
-            fired, state = step(current[t % current.shape[0]], state, parameters, 1.0)
-            state = state_type(*(quantized_state(x, state_unit, self.state_bits) for x in state))
-            spikes.append(fired)
-        return torch.stack(spikes)
+        step = state_step(self.threshold, self.dynamics.state_bits, unit)
+        leak = self._deployed_leak()
+        return fire(self.dynamics, current, time_steps, self.threshold, leak, step, kernel=kernel)
 
-    def _norse_parameters(self) -> LIFBoxParameters | LIFParameters | IAFParameters:
-        """Norse's parameters for a time step of length 1, in which 1/tau is the leak."""
-        common = {"v_th": self.threshold, "method": SURROGATE}
-        if self.leak is None:
-            return IAFParameters(**common)
-        leak = quantized_leak(self.leak)
-        if self.kind == "lif":
-            synaptic = leak.new_tensor(SYNAPTIC_LEAK)
-            return LIFParameters(tau_mem_inv=leak, tau_syn_inv=synaptic, **common)
-        return LIFBoxParameters(tau_mem_inv=leak, **common)
+    def fire_normalised(
+        self, values: Tensor, batch: int, time_steps: int, layer: TrainableLayer, unit: Tensor
+    ) -> Tensor:
+        """Spikes (T x batch, channels, …) of what a layer in training gives, (N, channels, …).
+
+        The same as ``forward`` of ``layer.normalised(values)``, in compiled loops.
+        """
+        from evo_snn.snn.kernels import fused
+
+        spikes, moments = fused.fire_normalised(
+            self.dynamics,
+            values,
+            len(values) // batch,
+            time_steps,
+            layer.scale,
+            layer.shift,
+            layer.floor,
+            self.threshold,
+            self._deployed_leak(),
+            state_step(self.threshold, self.dynamics.state_bits, unit),
+        )
+        layer.follow(moments, values.numel() // values.shape[1])
+        return spikes
+
+    def _deployed_leak(self) -> Tensor | None:
+        return None if self.leak is None else quantized_leak(self.leak)

@@ -17,9 +17,9 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor
 
-from evo_snn.snn.layers import DeployedLayer, product
+from evo_snn.snn.layers import DeployedLayer
 from evo_snn.snn.network import DeployedNetwork, Network
-from evo_snn.snn.quantization import by_channel, straight_through
+from evo_snn.snn.quantization import straight_through
 from evo_snn.snn.reads import Converter, ReadLayer, read_groups
 from genomes.architecture import Layer
 from genomes.errors import unknown_name
@@ -130,7 +130,7 @@ def chip_instances(
                 deployed if place is None else place.layer(deployed, seed, instance, path)
                 for deployed, place in places
             ]
-            drawn = Network(network.architecture, layers, network.neurons)
+            drawn = Network(network.architecture, layers, network.neurons, network.kernel)
             if path == "exact" and calibration is not None:
                 _calibrate(drawn, calibration)
         yield drawn.eval()
@@ -187,10 +187,9 @@ class PerturbedLayer(DeployedLayer):
         super().__init__(deployed.layer, deployed.levels, deployed.scale, deployed.bias)
         self.register_buffer("weight", levels.to(deployed.scale).view(deployed.levels.shape))
 
-    def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *out_shape)."""
-        values = product(self.layer, source, self.weight)
-        return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
+    def present(self, dtype: torch.dtype) -> Tensor:
+        """What stands in the cells, ``layer.weight_shape``."""
+        return self.weight.to(dtype)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
-from evo_snn.snn.layers import DeployedLayer, input_codes, product
+from evo_snn.snn.layers import DeployedLayer, average_pooled, input_codes, membrane_input
 from genomes.architecture import INPUT, Layer
 from hardware.conductance import Encoding, Ints
 from hardware.nonideal import Instance
@@ -102,21 +102,21 @@ class ReadLayer(DeployedLayer):
         return torch.float64 if fan_in << bits >= 2**24 else self.scale.dtype
 
     def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *out_shape)."""
+        """(N, *in_shape) → (N, *neuron_shape)."""
         codes = source.to(self.cells.dtype)
         if self.layer.source == INPUT:
             codes = (codes * input_codes(self.layer)).round()
         if self.calibrating and self.converter is not None:
             self.step.fill_(self.converter.step(self._range(codes, self.converter)))
         values = torch.cat([self._sums(piece) for piece in self._pieces(codes)])
+        values = average_pooled(self.layer, values)
         if self.layer.source == INPUT:
             # Of n / (2^bits - 1) the plain product is rounded: add only what reading changes, so
             # that an ideal chip gives the same bits.
-            ideal = product(self.layer, codes, self.levels.to(codes.dtype))
-            plain = product(self.layer, source, self.levels.to(source.dtype))
+            ideal = membrane_input(self.layer, codes, self.present(codes.dtype))
+            plain = membrane_input(self.layer, source, self.present(source.dtype))
             values = plain + ((values - ideal) / input_codes(self.layer)).to(source.dtype)
-        shape = (1, -1, *[1] * (values.ndim - 2))
-        return values.to(source.dtype) * self.scale.view(shape) + self.bias.view(shape)
+        return self.scaled(values.to(source.dtype))
 
     def _pieces(self, codes: Tensor) -> Sequence[Tensor]:
         positions = prod(self.layer.out_shape[1:])

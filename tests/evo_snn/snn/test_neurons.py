@@ -12,7 +12,7 @@ from norse.torch.functional.lif_box import (
 )
 
 from evo_snn.snn import build, deploy
-from evo_snn.snn import neurons as neurons_module
+from evo_snn.snn.kernels import reference as neurons_module
 from evo_snn.snn.neurons import SMALLEST_THRESHOLD, SpikingNeuron
 from genomes.architecture import Neuron
 

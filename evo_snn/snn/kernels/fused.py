@@ -1,0 +1,272 @@
+"""Autograd over the compiled loops: batch normalisation and neurons in one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from evo_snn.snn.kernels import compiled
+from evo_snn.snn.kernels.dynamics import Dynamics
+
+_KINDS = {"lif_box": compiled.LIF_BOX, "lif": compiled.LIF, "iaf": compiled.IAF}
+_SURROGATES = {
+    "super": compiled.SUPER,
+    "triangle": compiled.TRIANGLE,
+    "tanh": compiled.TANH,
+    "circ": compiled.CIRC,
+    "heavi_erfc": compiled.ERFC,
+}
+
+GROUP = 8192
+"""Values of a group times time steps, about: all that a group needs stays in the first caches."""
+
+
+class Moments(NamedTuple):
+    """Mean and variance by channel, (channels,) each; the variance divided by the number."""
+
+    mean: Tensor
+    variance: Tensor
+
+
+def fire(
+    dynamics: Dynamics,
+    current: Tensor,
+    time_steps: int,
+    threshold: Tensor,
+    leak: Tensor | None,
+    state_step: Tensor | None,
+) -> Tensor:
+    """Spikes (T, batch, channels, …) of neurons that start from rest.
+
+    Args:
+        dynamics: of the neurons.
+        current: (T, batch, channels, …), or (1, batch, channels, …) where all steps are equal.
+        time_steps: T.
+        threshold: scalar.
+        leak: scalar; None for ``iaf``.
+        state_step: (channels,), what the lowest bit of a stored state is worth; None for states
+            that are not rounded.
+    """
+    call = _Call(dynamics, current.flatten(0, 1), len(current), time_steps, state_step)
+    spikes: Tensor = _Fire.apply(current.flatten(0, 1), threshold, leak, call)
+    return spikes.unflatten(0, (time_steps, -1))
+
+
+def fire_normalised(
+    dynamics: Dynamics,
+    maps: Tensor,
+    steps_in: int,
+    time_steps: int,
+    scale: Tensor,
+    shift: Tensor,
+    floor: float,
+    threshold: Tensor,
+    leak: Tensor | None,
+    state_step: Tensor | None,
+) -> tuple[Tensor, Moments]:
+    """As `fire`, of maps that batch normalisation has normalised by their own moments.
+
+    Args:
+        dynamics: as for `fire`, like all that have a name there.
+        maps: (steps_in x batch, channels, …).
+        steps_in: T, or 1 where all steps are equal.
+        time_steps: as for `fire`.
+        scale: (channels,), batch normalisation's gain.
+        shift: (channels,), its offset.
+        floor: what it adds to a variance.
+        threshold: as for `fire`.
+        leak: as for `fire`.
+        state_step: as for `fire`.
+
+    Returns:
+        Spikes (T x batch, channels, …) and the moments of the maps, which carry no gradient.
+    """
+    call = _Call(dynamics, maps, steps_in, time_steps, state_step)
+    spikes, mean, variance = _FireNormalised.apply(maps, scale, shift, threshold, leak, floor, call)
+    return spikes, Moments(mean, variance)
+
+
+class _Call:
+    """One call's maps and settings, as the loops want them."""
+
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        maps: Tensor,
+        steps_in: int,
+        time_steps: int,
+        state_step: Tensor | None,
+    ) -> None:
+        self.dynamics, self.shape, self.steps = dynamics, maps.shape, time_steps
+        self.channels = maps.shape[1]
+        self.flat = flat_channels_last(maps)
+        self.maps = self.flat.reshape(steps_in, -1)
+        self.dtype = self.flat.dtype
+        self.kind = _KINDS[dynamics.kind]
+        self.quantized = state_step is not None
+        step = torch.ones(self.channels) if state_step is None else state_step
+        self.step = _array(step, self.dtype)
+        self.group = self.channels * max(1, GROUP // (self.channels * time_steps))
+
+    def set_constants(self, threshold: Tensor, leak: Tensor | None) -> None:
+        """What the loops need as numbers, by their places."""
+        half = 2.0 ** (self.dynamics.state_bits - 1)
+        values = {
+            compiled.ZERO: 0.0,
+            compiled.ONE: 1.0,
+            compiled.TWO: 2.0,
+            compiled.THRESHOLD: float(threshold),
+            compiled.LEAK: 1.0 if leak is None else float(leak),
+            compiled.SYNAPTIC: self.dynamics.synaptic_leak,
+            compiled.ALPHA: self.dynamics.alpha,
+            compiled.LOWEST: -half,
+            compiled.HIGHEST: half - 1,
+            compiled.ROOT_OF_PI: np.pi**0.5,
+        }
+        self.constants = np.array([values[place] for place in range(len(values))], self.dtype)
+
+    def spikes(self, scale: NDArray[Any], shift: NDArray[Any]) -> Tensor:
+        """Run forward."""
+        images = self.shape[0] // len(self.maps) * self.steps
+        out = np.empty((images, *self.shape[2:], self.channels), self.dtype)
+        compiled.fire(
+            self.maps,
+            self.kind,
+            self.quantized,
+            scale,
+            shift,
+            self.step,
+            self.constants,
+            self.group,
+            out.reshape(self.steps, -1),
+        )
+        return _channels_first(out)
+
+    def gradients(
+        self, scale: NDArray[Any], shift: NDArray[Any], of_spikes: Tensor
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Of the currents, flat; and by channel of threshold, leak, shift and scale."""
+        of_current = np.empty_like(self.maps)
+        totals = np.zeros((4, self.channels))
+        compiled.gradients(
+            self.maps,
+            self.kind,
+            _SURROGATES[self.dynamics.surrogate],
+            self.quantized,
+            scale,
+            shift,
+            self.step,
+            self.constants,
+            self.group,
+            flat_channels_last(of_spikes).reshape(self.steps, -1),
+            of_current,
+            totals,
+        )
+        return of_current.reshape(-1), totals
+
+
+class _Fire(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, maps: Tensor, threshold: Tensor, leak: Tensor | None, call: _Call
+    ) -> Tensor:
+        call.set_constants(threshold, leak)
+        ctx.save_for_backward(maps)  # so that a change in place is noticed
+        ctx.call = call
+        ctx.unit = np.ones(call.channels, call.dtype), np.zeros(call.channels, call.dtype)
+        return call.spikes(*ctx.unit)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (maps,) = ctx.saved_tensors
+        of_current, totals = ctx.call.gradients(*ctx.unit, gradients[0])
+        return (
+            _shaped(of_current, maps),
+            _tensor(totals[0].sum(), maps),
+            _tensor(totals[1].sum(), maps) if ctx.needs_input_grad[2] else None,
+            None,
+        )
+
+
+class _FireNormalised(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        maps: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        threshold: Tensor,
+        leak: Tensor | None,
+        floor: float,
+        call: _Call,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        call.set_constants(threshold, leak)
+        moments = np.zeros((2, call.channels))
+        compiled.moments(call.flat, call.group, moments)
+        mean, inverse = moments[0], 1 / np.sqrt(moments[1] + floor)
+        gain = _array(scale, np.float64) * inverse
+        offset = _array(shift, np.float64) - gain * mean
+        ctx.save_for_backward(maps)
+        ctx.call, ctx.affine = call, (gain.astype(call.dtype), offset.astype(call.dtype))
+        ctx.mean, ctx.inverse, ctx.gain = mean, inverse, gain
+        mean_out, variance_out = _tensor(moments[0], maps), _tensor(moments[1], maps)
+        ctx.mark_non_differentiable(mean_out, variance_out)
+        return call.spikes(*ctx.affine), mean_out, variance_out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Ioffe & Szegedy, "Batch normalization", ICML 2015, section 3."""
+        (maps,) = ctx.saved_tensors
+        call: _Call = ctx.call
+        scale, shift = ctx.affine
+        gradient, totals = call.gradients(scale, shift, gradients[0])
+        of_shift = totals[2]
+        of_scale = (totals[3] - ctx.mean * of_shift) * ctx.inverse
+        number = len(call.flat) // call.channels
+        factors = np.empty((3, call.channels))
+        factors[0] = ctx.gain
+        factors[2] = -ctx.gain * ctx.inverse * of_scale / number
+        factors[1] = -ctx.gain * of_shift / number - factors[2] * ctx.mean
+        if ctx.needs_input_grad[0]:
+            compiled.through_normalisation(
+                call.flat, factors.astype(call.dtype), call.group, gradient
+            )
+        return (
+            _shaped(gradient, maps) if ctx.needs_input_grad[0] else None,
+            _tensor(of_scale, maps),
+            _tensor(of_shift, maps),
+            _tensor(totals[0].sum(), maps),
+            _tensor(totals[1].sum(), maps) if ctx.needs_input_grad[4] else None,
+            None,
+            None,
+        )
+
+
+def flat_channels_last(x: Tensor) -> NDArray[Any]:
+    """(N, channels, …) as a flat array, channels last; a view where the memory is so."""
+    order = (0, *range(2, x.ndim), 1)
+    array: NDArray[Any] = x.detach().permute(order).contiguous().view(-1).numpy()
+    return array
+
+
+def _shaped(flat: NDArray[Any], like: Tensor) -> Tensor:
+    """A flat array, channels last, as (N, channels, …)."""
+    return _channels_first(flat.reshape(len(like), *like.shape[2:], like.shape[1]))
+
+
+def _channels_first(array: NDArray[Any]) -> Tensor:
+    """(N, …, channels) as (N, channels, …), a view."""
+    x = torch.from_numpy(array)
+    return x.permute(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _array(x: Tensor, dtype: Any) -> NDArray[Any]:
+    return x.detach().contiguous().numpy().astype(dtype, copy=False)
+
+
+def _tensor(values: Any, like: Tensor) -> Tensor:
+    return torch.as_tensor(values, dtype=like.dtype)

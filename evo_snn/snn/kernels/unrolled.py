@@ -1,0 +1,124 @@
+"""All time steps as one autograd function of tensor operations: any device, no compiler.
+
+Autograd would keep about ten tensors a step; here the backward pass is written down, and keeps the
+membranes before and after the reset.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from evo_snn.snn.kernels.dynamics import Dynamics
+from evo_snn.snn.quantization import by_channel
+
+
+def fire(
+    dynamics: Dynamics,
+    current: Tensor,
+    time_steps: int,
+    threshold: Tensor,
+    leak: Tensor | None,
+    state_step: Tensor | None,
+) -> Tensor:
+    """As ``evo_snn.snn.kernels.fire``."""
+    unit = None if state_step is None else by_channel(state_step.detach(), current.ndim - 1)
+    spikes: Tensor = _Fire.apply(current, threshold, leak, unit, time_steps, dynamics)
+    return spikes
+
+
+class _Fire(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        threshold: Tensor,
+        leak: Tensor | None,
+        unit: Tensor | None,
+        time_steps: int,
+        dynamics: Dynamics,
+    ) -> Tensor:
+        v, i = torch.zeros_like(current[0]), torch.zeros_like(current[0])
+        spikes, kept = [], []
+        for t in range(time_steps):
+            now = current[t % len(current)]
+            before = v
+            if leak is None:
+                u = v + now
+            elif dynamics.kind == "lif":
+                i = i + now
+                now = i
+                u = v + leak * (-v + i)
+                i = i - dynamics.synaptic_leak * i
+            else:
+                u = v + leak * (now - v)
+            fired = u - threshold > 0
+            v = u.masked_fill(fired, 0.0)
+            v, v_inside = _stored(v, unit, dynamics.state_bits)
+            i_inside = None
+            if dynamics.kind == "lif":
+                i, i_inside = _stored(i, unit, dynamics.state_bits)
+            spikes.append(fired.to(current.dtype))
+            kept.append((before, now, u, v_inside, i_inside))
+        ctx.save_for_backward(current, threshold, leak)
+        ctx.kept, ctx.dynamics = kept, dynamics
+        return torch.stack(spikes)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        current, threshold, leak = ctx.saved_tensors
+        dynamics: Dynamics = ctx.dynamics
+        of_spikes = gradients[0]
+        of_current = torch.zeros_like(current)
+        of_threshold = torch.zeros_like(threshold)
+        of_leak = None if leak is None else torch.zeros_like(leak)
+        gv, gi = torch.zeros_like(of_spikes[0]), torch.zeros_like(of_spikes[0])
+        for t in reversed(range(len(of_spikes))):
+            v, now, u, v_inside, i_inside = ctx.kept[t]
+            if v_inside is not None:
+                gv = gv * v_inside
+            gs = (of_spikes[t] - gv * u) * slopes(dynamics, u - threshold)
+            of_threshold -= gs.sum()
+            gu = gs + gv.masked_fill(u - threshold > 0, 0.0)
+            place = t % len(current)
+            if leak is None or of_leak is None:
+                gv = gu
+                of_current[place] += gu
+                continue
+            of_leak += (gu * (now - v)).sum()
+            gv = gu - gu * leak
+            if dynamics.kind == "lif":
+                if i_inside is not None:
+                    gi = gi * i_inside
+                gi = gi * (1 - dynamics.synaptic_leak) + gu * leak
+                of_current[place] += gi
+            else:
+                of_current[place] += gu * leak
+        return of_current, of_threshold, of_leak, None, None, None
+
+
+def slopes(dynamics: Dynamics, x: Tensor) -> Tensor:
+    """Norse's surrogate gradients of a spike, at the membrane's distance from the threshold."""
+    alpha = dynamics.alpha
+    if dynamics.surrogate == "super":
+        return (x.abs() + 1).square().reciprocal()
+    if dynamics.surrogate == "triangle":
+        return alpha * (1 - x.abs()).relu()
+    if dynamics.surrogate == "tanh":
+        return 1 - (x * alpha).tanh().square()
+    if dynamics.surrogate == "circ":
+        root = (alpha**2 + x.square()).sqrt()
+        return (1 / (2 * root) - x.square() / (2 * root**3)) * 2 * alpha
+    return 2 * torch.exp(-(alpha * x).square()) / torch.pi**0.5
+
+
+def _stored(state: Tensor, unit: Tensor | None, bits: int) -> tuple[Tensor, Tensor | None]:
+    """A state as the chip stores it, and where it does not saturate."""
+    if unit is None:
+        return state, None
+    half = 2 ** (bits - 1)
+    levels = (state / unit).round()
+    clamped = levels.clamp(-half, half - 1)
+    return clamped * unit, levels == clamped
