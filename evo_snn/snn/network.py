@@ -171,7 +171,9 @@ def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor]) -> Tens
 def in_channels_last(x: Tensor) -> Tensor:
     """The same (N, channels, …), its channels innermost in memory: what convolutions like best."""
     order = range(x.ndim)
-    return x.permute(0, *order[2:], 1).contiguous().permute(0, x.ndim - 1, *order[1:-1])
+    # cloned, for "contiguous" would leave the strides of a single channel as they are
+    ordered = x.permute(0, *order[2:], 1).clone(memory_format=torch.contiguous_format)
+    return ordered.permute(0, x.ndim - 1, *order[1:-1])
 
 
 def build(architecture: Architecture, seed: int, kernel: str = "auto") -> TrainableNetwork:

@@ -59,7 +59,7 @@ def test_the_first_layer_reads_the_quantized_input(case, products):
     case.trained.eval()
 
     expected = quantized_input(case.x, case.architecture.input_bits)
-    assert torch.equal(products.ran[0][0], expected)
+    assert torch.equal(products.ran[0][0].view_as(expected), expected)
 
 
 @pytest.mark.parametrize("training", [True, False])

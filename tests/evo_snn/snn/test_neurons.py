@@ -12,7 +12,7 @@ from norse.torch.functional.lif_box import (
 )
 
 from evo_snn.snn import build, deploy
-from evo_snn.snn.kernels import reference as neurons_module
+from evo_snn.snn.kernels import reference
 from evo_snn.snn.neurons import SMALLEST_THRESHOLD, SpikingNeuron
 from genomes.architecture import Neuron
 
@@ -40,13 +40,13 @@ def spikes_of(kind, currents, **settings):
 def stored_states(kind, current, monkeypatch, **settings):
     """What a neuron stores after each time step."""
     stored = []
-    plain = neurons_module.quantized_state
+    plain = reference.quantized_state
 
     def spy(state, step, bits):
         stored.append(plain(state, step, bits))
         return stored[-1]
 
-    monkeypatch.setattr(neurons_module, "quantized_state", spy)
+    monkeypatch.setattr(reference, "quantized_state", spy)
     return fire(neuron(kind, **settings), current), stored
 
 
@@ -86,9 +86,9 @@ def test_reset_is_hard():
 
 def _functional_step(spiking):
     threshold = spiking.threshold
-    if spiking.kind == "iaf":
+    if spiking.dynamics.kind == "iaf":
         return iaf_feed_forward_step, IAFFeedForwardState, IAFParameters(v_th=threshold)
-    if spiking.kind == "lif":
+    if spiking.dynamics.kind == "lif":
         parameters = LIFParameters(
             tau_mem_inv=spiking.leak, tau_syn_inv=torch.tensor(0.5), v_th=threshold
         )
