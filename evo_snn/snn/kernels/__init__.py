@@ -57,9 +57,11 @@ def _problem_of_numba(device: str) -> str | None:
     if device.partition(":")[0] != "cpu":
         return f"numba's loops run on the CPU alone, and the device is {device}"
     try:
-        import numba  # noqa: F401 - whether it can be
-    except ImportError as error:
-        return f"numba cannot be imported ({' '.join(str(error).split())})"
+        from evo_snn.snn.kernels import compiled  # noqa: F401 - whether it can be
+    except ModuleNotFoundError:
+        return "numba is not installed: pip install 'evo_snn[numba]'"
+    except (ImportError, RuntimeError) as error:  # versions that do not fit; nowhere to keep code
+        return f"numba cannot be used ({' '.join(str(error).split())})"
     return None
 
 
