@@ -14,7 +14,7 @@ _CHOOSING = (
 )  # fmt: skip
 
 
-def current_environment(kernel: str = "norse") -> dict[str, str]:
+def current_environment(kernel: str) -> dict[str, str]:
     """The environment of this process, as recorded with a run; imports torch.
 
     Equal environments give a run bit for bit the same results.

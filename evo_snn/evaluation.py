@@ -58,7 +58,8 @@ class EvaluationSettings:
     """What all evaluations of a run share; small, so that it travels with each task.
 
     Attributes:
-        data, training: sections of the configuration.
+        data, training: sections of the configuration; the kernel of the latter is a name, which
+            the driver has chosen for all workers.
         data_digest: of the data set's content.
         needs: what the objectives and constraints need: "cost" (no training), "training" or
             "network".
@@ -255,7 +256,8 @@ def _samples(settings: EvaluationSettings) -> tuple[Samples, Samples]:
 
 def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork, Fitted]:
     train, validation = _samples(settings)
-    network = build(task.architecture, task.seed).to(settings.training.device)
+    network = build(task.architecture, task.seed, settings.training.kernel)
+    network = network.to(settings.training.device)
     if inherit(network, [_source(path) for path in task.sources]):
         network.recalibrate(_some_batches(train, settings.training.batch_size, task.seed))
     fitted = fit(
@@ -265,6 +267,7 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
         steps=settings.training.steps,
         batch_size=settings.training.batch_size,
         learning_rate=settings.training.learning_rate,
+        warm_up=settings.training.warm_up,
         weight_decay=settings.training.weight_decay,
         looks=min(settings.training.evaluations, settings.training.steps),
         seed=task.seed,

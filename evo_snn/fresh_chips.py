@@ -21,6 +21,7 @@ from evo_snn.folder import TRAINED, require_file_name
 from evo_snn.metrics import ON_CHIP, seconds_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import DeployedNetwork, build, deploy
+from evo_snn.snn.kernels import choose
 from evo_snn.snn.tensors import read_tensors, restore
 from evo_snn.training import (
     Samples,
@@ -233,6 +234,7 @@ def _network(run: Run, key: str, device: str, *, trained: bool) -> DeployedNetwo
     if weights is None or not weights.is_file():
         remedy = "evo-snn train makes them." if trained else "weights.keep = 'all' keeps them."
         raise RequestError("key", key, "a design whose weights are kept", remedy)
-    network = build(Architecture.from_description(run.candidate(key).architecture), 0)
+    architecture = Architecture.from_description(run.candidate(key).architecture)
+    network = build(architecture, 0, choose("auto", device).name)
     restore(network, read_tensors(weights))
     return deploy(network.to(device))

@@ -18,7 +18,15 @@ from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors, to_bytes
-from evo_snn.training import checked_device, data_of, fit, make_reproducible, measure, on_device
+from evo_snn.training import (
+    checked_device,
+    chosen_kernel,
+    data_of,
+    fit,
+    make_reproducible,
+    measure,
+    on_device,
+)
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
 from hardware import Chip
@@ -63,8 +71,9 @@ def train(
         ``…_std``).
 
     Raises:
-        RequestError: an unknown key, fewer than one epoch, a data set that is not accepted or is
-            not the one that the run began with, or results that would be written elsewhere.
+        RequestError: an unknown key, fewer than one epoch, a kernel that cannot work here, a data
+            set that is not accepted or is not the one that the run began with, or results that
+            would be written elsewhere.
     """
     import pandas as pd
 
@@ -105,7 +114,7 @@ def _fully_trained(
     """Accuracies and the trained network as safetensors."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
     samples, validation = on_device(data.train, device), on_device(data.validation, device)
-    network = build(architecture, seed).to(device)
+    network = build(architecture, seed, chosen_kernel(settings).name).to(device)
     fitted = fit(
         network,
         samples,
@@ -113,6 +122,7 @@ def _fully_trained(
         steps=epochs * max(1, len(samples) // settings.batch_size),
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
+        warm_up=settings.warm_up,
         weight_decay=settings.weight_decay,
         looks=FULL_TRAINING_LOOKS,
         seed=seed,

@@ -25,7 +25,7 @@ from evo_snn.metrics import Metric, Needs, is_accuracy_on_chip
 from evo_snn.noise import noise_of
 from evo_snn.objectives import chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
-from evo_snn.training import checked_device, data_digest, dataset
+from evo_snn.training import checked_device, chosen_kernel, data_digest, dataset
 from evo_snn.variation import Genomes
 from evo_snn.workers import check_backend
 from genomes.errors import RequestError
@@ -83,7 +83,11 @@ class Plan:
 
 
 def make_plan(
-    config: Config, *, files: Sequence[PluginFile] | None = None, chip: Chip | None = None
+    config: Config,
+    *,
+    files: Sequence[PluginFile] | None = None,
+    chip: Chip | None = None,
+    kernel: str | None = None,
 ) -> Plan:
     """Look up and check everything that a configuration names.
 
@@ -91,6 +95,7 @@ def make_plan(
         config: the whole configuration.
         files: the plug-in files as a run keeps them; None reads those that the configuration names.
         chip: as a run keeps it; None loads the one that the configuration names.
+        kernel: the one that a run began with; None for a new run.
 
     Raises:
         RequestError: something is unknown, missing, or not allowed.
@@ -112,6 +117,7 @@ def make_plan(
         _check_box(name, best, worst, metrics)
     check_algorithm(config.search.algorithm, config.search.population, len(config.objectives.names))
     checked_device(config.training.device)
+    chosen = chosen_kernel(config.training, kernel).name
     data = dataset(config.data)
     space = DesignSpace(
         make_space(config.search.space, data.input_shape, data.classes, config.space),
@@ -131,7 +137,7 @@ def make_plan(
         settings=EvaluationSettings(
             data=config.data,
             data_digest=data_digest(data),
-            training=config.training,
+            training=config.training.model_copy(update={"kernel": chosen}),
             needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)]),
             user_metrics=tuple(sorted(users)),
             plugins=tuple(files),

@@ -46,7 +46,7 @@ __all__ = [
     "resume",
 ]
 
-_CHANGEABLE = ("data.path", "training.device")
+_CHANGEABLE = ("data.path", "training.device", "training.kernel")
 """What a resumed run may have otherwise than before, beside ``workers``: where things are."""
 
 
@@ -103,7 +103,7 @@ def evolve(
     })  # fmt: skip
     plan = make_plan(load_config(config, {**chosen, **(overrides or {})}))
     folder = _default_folder(plan.config) if out is None else out
-    environment = current_environment()
+    environment = current_environment(plan.settings.training.kernel)
     device, on_chip = device_digest(plan.config.on_chip), plan.settings.on_chip
     with Store.create(
         folder,
@@ -146,7 +146,8 @@ def resume(
         folder: the run's folder.
         generations: how many the run is to have; not fewer than it has.
         jobs: in place of ``workers.jobs``.
-        overrides: dotted key → value, of ``workers``, ``data.path`` and ``training.device`` alone.
+        overrides: dotted key → value, of ``workers``, ``data.path``, ``training.device`` and
+            ``training.kernel`` alone.
         accept: SHA-256 hashes, or their beginnings, of plug-ins that may run though this user did
             not start the run with them.
         progress: draw a bar on a terminal.
@@ -167,10 +168,11 @@ def resume(
         config = _continued(store, generations, jobs, overrides or {})
         _check_weights(store, config)
         require_trusted(records, accept)
-        loop = Loop(_stored_plan(store, config, records), store)
+        plan = _stored_plan(store, config, records)
+        loop = Loop(plan, store)
         loop.replay()  # nothing is written before it is known that the run can go on
         store.replace_config(to_toml(config))
-        environment = current_environment()
+        environment = current_environment(plan.settings.training.kernel)
         for line in differences(store.meta("environment", {}), environment):
             LOGGER.warning("this environment is not the run's, bits may differ: %s", line)
             store.record_event("environment", line)
@@ -267,7 +269,8 @@ def _check_weights(store: Store, config: Config) -> None:
 def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) -> Plan:
     """The plan that the run was made with."""
     files = [record.file for record in records if record.file is not None]
-    plan = make_plan(config, files=files, chip=stored_chip(store.meta))
+    kernel = store.meta("environment", {}).get("kernel")
+    plan = make_plan(config, files=files, chip=stored_chip(store.meta), kernel=kernel)
     for field, stored, present in (
         ("data", store.meta(DATA_DIGEST), plan.settings.data_digest),
         ("on_chip.device", store.meta(DEVICE_DIGEST), device_digest(config.on_chip)),

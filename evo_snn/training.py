@@ -1,8 +1,8 @@
 """Training: brief, for a candidate's fitness, and full, for a chosen design.
 
-Both are one loop: Adam on cross-entropy, quantization in every step, a learning rate that falls to
-zero along half a cosine, and a few looks at the validation part. A look deploys the network and
-measures what a chip would run; the best look counts.
+Both are one loop: Adam on cross-entropy, quantization in every step, a learning rate that rises and
+then falls to zero along half a cosine, and a few looks at the validation part. A look deploys the
+network and measures what a chip would run; the best look counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cos, pi
@@ -21,11 +21,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
-from evo_snn.config import DataSection
+from evo_snn.config import DataSection, TrainingSection
 from evo_snn.datasets import Dataset, Split, load_dataset
 from evo_snn.noise import WeightNoise
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
+from evo_snn.snn.kernels import Chosen, choose
 from evo_snn.snn.tensors import named_tensors
 from evo_snn.trust import require_trusted
 from genomes.errors import RequestError
@@ -152,6 +153,23 @@ def checked_device(name: str) -> torch.device:
         ) from None
 
 
+def chosen_kernel(section: TrainingSection, before: str | None = None) -> Chosen:
+    """What computes the neurons of a run.
+
+    Args:
+        section: the run's. A kernel that it names is taken, or refused.
+        before: what the run began with. Where the choice is ours the run stays with it as long as
+            it works here, for its promise holds for one kernel.
+
+    Raises:
+        RequestError: the kernel that is named cannot work here.
+    """
+    if section.kernel == "auto" and before is not None:
+        with suppress(RequestError):
+            return choose(before, section.device)
+    return choose(section.kernel, section.device)
+
+
 def fit(
     network: TrainableNetwork,
     train: Samples,
@@ -163,11 +181,13 @@ def fit(
     weight_decay: float,
     looks: int,
     seed: int,
+    warm_up: float = 0.0,
     noise: WeightNoise | None = None,
 ) -> Fitted:
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
 
-    With noise each step perturbs the weights as a chip would; a look is at the network without.
+    The learning rate is `scheduled`. With noise each step perturbs the weights as a chip would; a
+    look is at the network without.
 
     Raises:
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
@@ -189,7 +209,7 @@ def fit(
     with nullcontext() if noise is None else noise.on(network, seed):
         for step in range(1, steps + 1):
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate * 0.5 * (1 + cos(pi * (step - 1) / steps))
+                group["lr"] = learning_rate * scheduled(step, steps, warm_up)
             chosen = next(batches).to(train.x.device)
             loss = F.cross_entropy(network(train.x[chosen]), train.y[chosen])
             optimizer.zero_grad()
@@ -205,6 +225,18 @@ def fit(
                     best = Fitted(accuracy, rates, tensors, steps)
     assert best is not None  # noqa: S101 - the last step is always looked after
     return best
+
+
+def scheduled(step: int, steps: int, warm_up: float) -> float:
+    """The learning rate of a step, from 1 to ``steps``, as a share of its peak.
+
+    It rises in equal parts over the first ``warm_up`` of the steps, and then falls along half a
+    cosine (Loshchilov & Hutter, SGDR, ICLR 2017) as if to reach zero after the last one.
+    """
+    warm = round(warm_up * steps)
+    if step <= warm:
+        return step / (warm + 1)
+    return 0.5 * (1 + cos(pi * (step - 1 - warm) / (steps - warm)))
 
 
 def _check_finite(network: Network, loss: Tensor, step: int) -> None:

@@ -23,7 +23,7 @@ def resume(
         list[str] | None,
         typer.Option(
             "--set",
-            help="Overrides a key of workers, data.path or training.device.",
+            help="Overrides a key of workers, data.path, training.device or training.kernel.",
             metavar="KEY=VALUE",
         ),
     ] = None,

@@ -8,17 +8,19 @@ from evo_snn.environment import current_environment, differences, installed_vers
 
 
 def test_what_results_depend_on_is_recorded():
-    environment = current_environment()
+    environment = current_environment("torch")
 
     assert environment["evo_snn"] == evo_snn.__version__
     assert environment["python"] == platform.python_version()
-    for name in ("torch", "norse", "pymoo", "numpy"):
+    for name in ("torch", "norse", "pymoo", "numpy", "numba", "llvmlite"):
         assert environment[name] == version(name)
     assert environment["cpu_capability"].isupper()
     # It goes into a TOML table, so every value is text and none is missing.
     assert all(isinstance(value, str) and value for value in environment.values())
     assert tomli_w.dumps(environment)
-    assert current_environment() == environment
+    assert environment["kernel"] == "torch"
+    assert current_environment("torch") == environment
+    assert differences(environment, current_environment("norse")) == ["kernel: was torch, is norse"]
 
 
 def test_differences_name_what_changed():

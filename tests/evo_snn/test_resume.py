@@ -238,7 +238,7 @@ def test_another_environment_is_said_and_kept(
     run = search(tmp_path / "run", search__generations=1)
     with Store.open(run.folder) as store:
         environment = {**store.meta("environment"), "torch": "9.9", "cpu_capability": "Z80"}
-    monkeypatch.setattr("evo_snn.search.current_environment", lambda: environment)
+    monkeypatch.setattr("evo_snn.search.current_environment", lambda _: environment)
     monkeypatch.setattr(logging.getLogger("evo_snn"), "propagate", True)
     with caplog.at_level(logging.WARNING, logger="evo_snn"):
         resume(run.folder, generations=2)
