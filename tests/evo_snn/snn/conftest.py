@@ -149,6 +149,12 @@ def seen():
 
 
 @pytest.fixture
+def make_seen():
+    """Makes observers, where one is not enough."""
+    return Seen
+
+
+@pytest.fixture
 def products():
     """A fresh spy: ``with products: network(x)``."""
     return Products()
