@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from evo_snn.commands.check import check
 from evo_snn.commands.chips import chips
+from evo_snn.commands.doctor import doctor
 from evo_snn.commands.estimate import estimate
 from evo_snn.commands.evolve import evolve
 from evo_snn.commands.init import init
@@ -49,6 +50,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     chips,
     datasets,
     objectives,
+    doctor,
 )
 
 

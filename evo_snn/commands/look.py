@@ -32,7 +32,9 @@ def parse_folder(text: str) -> Path:
     return Path(text)
 
 
-Folder = Annotated[Path, typer.Argument(help="The run's folder.", metavar="DIR", parser=parse_folder)]
+Folder = Annotated[
+    Path, typer.Argument(help="The run's folder.", metavar="DIR", parser=parse_folder)
+]
 Accept = Annotated[
     list[str] | None,
     typer.Option(help="Let a plug-in run that has this SHA-256.", metavar="HASH"),
