@@ -119,7 +119,8 @@ class TrainingSection(_Section):
     """``[training]``: the brief training of one candidate.
 
     ``evaluations`` is how many times validation is looked at within the steps; the best so far is
-    the fitness.
+    the fitness. ``warm_up`` is the share of the steps in which the learning rate rises to
+    ``learning_rate``; in the rest it falls to zero along half a cosine.
 
     ``kernel`` is what computes neurons: ``auto`` the fastest that works where the search is,
     ``numba`` compiled loops on the CPU, ``torch`` tensor operations on any device, ``norse`` the
@@ -128,7 +129,8 @@ class TrainingSection(_Section):
 
     steps: Count = 60
     batch_size: Count = 64
-    learning_rate: Annotated[Real, Field(gt=0)] = 1e-2
+    learning_rate: Annotated[Real, Field(gt=0)] = 4e-2
+    warm_up: Annotated[Real, Field(ge=0, lt=1)] = 0.2
     weight_decay: Annotated[Real, Field(ge=0)] = 0.0
     evaluations: Count = 3
     device: Annotated[str, BeforeValidator(_device)] = "cpu"

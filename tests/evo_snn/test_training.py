@@ -9,6 +9,8 @@ import pytest
 import safetensors
 import torch
 import torch.nn.functional as F  # noqa: N812
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evo_snn import training
 from evo_snn.full_training import train
@@ -26,6 +28,7 @@ from evo_snn.training import (
     measure,
     on_device,
     random_batches,
+    scheduled,
 )
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
@@ -103,7 +106,9 @@ def test_the_result_is_what_the_deployed_network_scores(architecture, samples):
     assert measure(deploy(network), samples[1]) == (result.accuracy, result.rates)
 
 
-@pytest.mark.parametrize("setting", [{"weight_decay": 0.5}, {"learning_rate": 0.01}])
+@pytest.mark.parametrize(
+    "setting", [{"weight_decay": 0.5}, {"learning_rate": 0.01}, {"warm_up": 0.5}]
+)
 def test_settings_are_felt(setting, architecture, samples):
     plain, changed = fitted(architecture, samples), fitted(architecture, samples, **setting)
 
@@ -202,6 +207,30 @@ def test_the_learning_rate_falls_along_half_a_cosine(architecture, samples, monk
     # (1 + cos(pi k / 4)) / 2 for k = 0 … 3
     factors = [1.0, 0.8535533905932737, 0.5, 0.14644660940672624]
     assert rates == pytest.approx([0.02 * factor for factor in factors])
+
+
+@pytest.mark.parametrize(
+    ("steps", "warm_up", "expected"),
+    [
+        (4, 0.0, [1.0, 0.8535533905932737, 0.5, 0.14644660940672624]),
+        # two steps up to thirds, then (1 + cos(pi k / 3)) / 2
+        (5, 0.4, [1 / 3, 2 / 3, 1.0, 0.75, 0.25]),
+        (1, 0.2, [1.0]),
+        (1, 0.9, [0.5]),
+    ],
+)
+def test_the_learning_rate_rises_and_falls(steps, warm_up, expected):
+    shares = [scheduled(step, steps, warm_up) for step in range(1, steps + 1)]
+    assert shares == pytest.approx(expected)
+
+
+@given(st.integers(1, 500), st.floats(0, 0.99))
+def test_the_learning_rate_rises_once_and_never_vanishes(steps, warm_up):
+    shares = [scheduled(step, steps, warm_up) for step in range(1, steps + 1)]
+    peak = shares.index(max(shares))
+    assert shares == sorted(shares[: peak + 1]) + sorted(shares[peak + 1 :], reverse=True)
+    assert 0 < min(shares) <= max(shares) <= 1
+    assert max(shares) == 1 or round(warm_up * steps) == steps
 
 
 def test_a_loss_that_is_no_number_ends_the_training(architecture, samples, monkeypatch):
