@@ -63,7 +63,7 @@ def test_the_commands_run(project: Path) -> None:
     lines = [line.split("#")[0].strip() for line in written]
     assert lines[0] == "evo-snn init mine && cd mine"
     budget = [f"--set={key}={value}".replace(" ", "") for key, value in BUDGET.items()]
-    wanted = ("init", "evolve", "status", "resume", "front", "recost", "estimate", "spaces")
+    wanted = ("init", "evolve", "status", "resume", "front", "recost", "estimate", "doctor", "spaces")
     by_name = dict(zip(wanted, lines, strict=True))
     assert all(line.startswith(f"evo-snn {name}") for name, line in by_name.items())
     names = ["spaces", *written[-1].partition("also:")[2].replace(",", "").split()]
@@ -72,7 +72,7 @@ def test_the_commands_run(project: Path) -> None:
     commands += [by_name[name].split()[1:] for name in ("status", "resume", "front")]
     commands[3][-1] = "3"  # generations, of the small budget
     commands += [["candidates", "run"], ["check", "run"], by_name["recost"].split()[1:]]
-    commands += [[name] for name in names]
+    commands += [by_name["doctor"].split()[1:], *([name] for name in names)]
     for number, command in enumerate(commands):
         place = project / "mine" if number else project
         done = evo_snn_command(*command, cwd=place)
