@@ -31,6 +31,10 @@ RUNTIME = [
 NUMBA = [
     "numba>=0.59",  # for the algorithm age-moea of pymoo
 ]
+BENCH = [
+    "spikingjelly>=2.0,<2.1",  # what make bench measures beside the package, where they are there
+    "snntorch>=1.0,<1.1",
+]
 DEVELOPMENT = [
     *NUMBA,
     "pytest>=8.2",
@@ -72,7 +76,7 @@ setup(
         "evo_snn.examples": ["*.toml", "*.py"],
     },
     install_requires=RUNTIME,
-    extras_require={"dev": DEVELOPMENT, "numba": NUMBA},
+    extras_require={"dev": DEVELOPMENT, "numba": NUMBA, "bench": BENCH},
     entry_points={"console_scripts": ["evo-snn = evo_snn.commands:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

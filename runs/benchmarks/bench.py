@@ -21,6 +21,7 @@ import torch
 
 from evo_snn.datasets import load_dataset
 from evo_snn.environment import current_environment
+from evo_snn.snn.kernels import choose
 from evo_snn.snn.network import build
 from evo_snn.training import fit, on_device
 from genomes.architecture import Architecture
@@ -203,7 +204,7 @@ def main() -> None:
         print(f"{each['name']:<40}{speed}{each['calibrations']:>10.2f} calibrations a call")
     slow, fast = (1 / seconds_ for seconds_ in reversed(NEUROSIM_SECONDS))
     print(f"{'NeuroSim V1.4, a process a network':<40}{slow:>12.2f} to {fast:.1f} candidates/s")
-    document = {"environment": current_environment(), "results": results}
+    document = {"environment": current_environment(choose("auto", "cpu").name), "results": results}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(document, indent=1))
     print(arguments.out)

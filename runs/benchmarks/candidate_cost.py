@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,13 +24,15 @@ from rich.console import Console
 from rich.table import Table
 
 import evo_snn
-from evo_snn.environment import current_environment
+from evo_snn.config_file import parse_set
 from evo_snn.run import Run
 from evo_snn.store import Store
+from speed.document import written
 
 CONFIG = Path(__file__).resolve().parent.parent / "digits.toml"
 
 STEPS = "gradient steps"
+DISPATCH = "to a worker process and back"
 WORKER_PARTS: Mapping[str, Sequence[str]] = {
     "build": ["evo_snn.evaluation:build"],
     "inherit": ["evo_snn.evaluation:inherit", "evo_snn.evaluation:read_tensors"],
@@ -126,7 +127,7 @@ def measured(overrides: Mapping[str, Any]) -> dict[str, Any]:
     dispatch = 1e3 * outside - sum(spent[part] for part in DRIVER_PARTS)
     return {
         "candidates": trained,
-        "milliseconds": {**spent, "to a worker process and back": dispatch},
+        "milliseconds": {**spent, DISPATCH: dispatch},
         "start_of_a_worker_seconds": start,
     }
 
@@ -177,14 +178,13 @@ def main() -> None:
     """Measure, print the table, write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--generations", type=int, default=8)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, default=Path("runs/out/candidate_cost.json"))
     arguments = parser.parse_args()
-    found = measured({"search.generations": arguments.generations})
+    given = dict(parse_set(one) for one in arguments.set)
+    found = measured({"search.generations": arguments.generations, **given})
     Console(width=100).print(table(found))
-    document = {"environment": current_environment(), **found}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    print(arguments.out)
+    written(arguments.out, found)
 
 
 if __name__ == "__main__":

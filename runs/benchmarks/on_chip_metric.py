@@ -25,6 +25,7 @@ from evo_snn.datasets import load_dataset
 from evo_snn.environment import current_environment
 from evo_snn.fidelity import OnChip
 from evo_snn.snn import build, deploy
+from evo_snn.snn.kernels import choose
 from evo_snn.training import Samples, measure, on_device
 from genomes.spaces import make_space
 from hardware import load_chip
@@ -89,7 +90,7 @@ def main() -> None:
         ratios = [each[name] for each in costs]
         figures = f"median {median(ratios):.2f}, mean {mean(ratios):.2f}, largest {max(ratios):.2f}"
         print(f"accuracy_on_chip over {count} of {len(validation)} samples: {figures} evaluations")
-    document = {"environment": current_environment(), "ratios": costs}
+    document = {"environment": current_environment(choose("auto", "cpu").name), "ratios": costs}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(document, indent=1))
 

@@ -10,7 +10,6 @@ the JSON file holds every time.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -23,18 +22,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
 import torch
 from rich.console import Console
 
-from evo_snn.environment import current_environment
+from speed.document import written
 from speed.growth import growth
-from speed.ours import Variant
 from speed.peak import MOST_VALUES, SMALL_MAPS, convolution_peak
 from speed.peers import missing
 from speed.plans import ORDERS, PLANS, Plan, small
 from speed.programs import (
-    BARE,
     DEFAULT,
     OBVIOUS,
-    PACKAGE,
     REUSING,
+    SHARES,
     inference_subjects,
     training_subjects,
 )
@@ -42,30 +39,18 @@ from speed.report import growth_tables, peak_table, tables
 from speed.timing import interleaved, ratio
 
 TABLES = ("peak", "training", "inference", "growth")
-VARIANTS = {
-    PACKAGE: Variant(),
-    f"{PACKAGE}, Norse's step": Variant(kernel="norse"),
-    f"{PACKAGE}, torch": Variant(kernel="torch"),
-    f"{PACKAGE}, first layer in every step": Variant(reuse=False),
-    BARE: Variant(deployable=False),
-}
-SHARES = {
-    "the kernel, against Norse's step": (f"{PACKAGE}, Norse's step", PACKAGE),
-    "first layer once, against every step": (f"{PACKAGE}, first layer in every step", PACKAGE),
-    "speed with batch normalisation and quantization, of that without": (BARE, PACKAGE),
-}
-"""Ratios of two variants of the package's network: the first's time over the second's."""
 
 
 def measured(plan: Plan, rounds: int, block: float, wanted: Sequence[str]) -> dict[str, Any]:
     """Times and ratios of a plan, of training or inference or both."""
     found: dict[str, Any] = {"plan": asdict(plan), "operations": plan.operations}
     if "training" in wanted:
-        variants = {} if plan.order == "average-after" else VARIANTS
-        times = interleaved(training_subjects(plan, variants), rounds=rounds, block=block)
+        times = interleaved(training_subjects(plan), rounds=rounds, block=block)
         found["training"] = compared(times)
         found["shares"] = {
-            name: asdict(ratio(times[a], times[b])) for name, (a, b) in SHARES.items() if a in times
+            name: asdict(ratio(times[a], times[b]))
+            for name, (a, b) in SHARES.items()
+            if {a, b} <= times.keys()
         }
     if "inference" in wanted:
         times = interleaved(inference_subjects(plan), rounds=rounds, block=block)
@@ -95,7 +80,7 @@ def everything(arguments: argparse.Namespace) -> dict[str, Any]:
         )
     started = time.perf_counter()
     rounds, block, wanted = arguments.rounds, arguments.block, arguments.tables
-    document: dict[str, Any] = {"environment": current_environment(), "results": []}
+    document: dict[str, Any] = {"results": []}
     if "peak" in wanted:
         document["peak"] = convolution_peak(rounds, SMALL_MAPS if arguments.small else MOST_VALUES)
         console.print(peak_table(document["peak"]))
@@ -126,9 +111,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # as in a worker
     document = everything(arguments)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    print(arguments.out)
+    written(arguments.out, document)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
 
-from evo_snn.snn.network import TrainableNetwork, build, deploy
-from genomes.architecture import INPUT
+from evo_snn.snn.kernels import Dynamics, fire
+from evo_snn.snn.layers import TrainableLayer, average_pooled, membrane_input, product
+from evo_snn.snn.network import TrainableNetwork, build, deploy, slot
+from genomes.architecture import INPUT, Layer, Neuron
 from speed.plans import CLASSES, Plan
 from speed.timing import Call
 
@@ -23,45 +25,109 @@ class Variant:
         kernel: of the neurons.
         deployable: batch normalisation, and quantized weights, states and leaks, as in every
             search; otherwise layers and neurons are those of the obvious program.
-        reuse: what direct encoding repeats is computed once.
+        reuse: what direct encoding repeats is computed once. Only where not deployable.
+        merged: an average behind a convolution is computed as part of it. Only where not
+            deployable.
     """
 
     kernel: str = "auto"
-    deployable: bool = True
+    deployable: bool = False
     reuse: bool = True
+    merged: bool = True
 
 
 def package_network(plan: Plan, variant: Variant, *, deployed: bool = False) -> nn.Module:
-    """The package's network of a plan; ``deployed`` is what a look at validation runs."""
-    network = build(plan.architecture(), seed=0)
+    """The package's network of a plan; ``deployed`` is what a look at validation runs.
+
+    Raises:
+        ValueError: a network that averages spikes is to be deployable.
+    """
+    if plan.order == "average-after":
+        if variant.deployable:
+            raise ValueError("the package's networks do not average spikes")
+        network = build(replace(plan, order="average-first").architecture(), 0, variant.kernel)
+    else:
+        network = build(plan.architecture(), 0, variant.kernel)
     if deployed:
         return deploy(network)
-    return network if variant.reuse else without_reuse(network)
+    return network if variant.deployable else bare(network, plan, variant)
 
 
-class Repeated(nn.Module):
-    """A first layer that computes anew in every time step what is the same in all of them."""
+def bare(network: TrainableNetwork, plan: Plan, variant: Variant) -> TrainableNetwork:
+    """The same network, changed in place: the layers and neurons of the obvious program.
 
-    def __init__(self, inner: nn.Module, time_steps: int) -> None:
+    The package's way through a network, its convolutions and its kernels are what they were.
+    """
+    average_after = plan.order == "average-after"
+    for layer in network.architecture.layers:
+        name = slot(layer.name)
+        before = cast(TrainableLayer, network.layers[name])
+        pooling = "none" if average_after else "merged" if variant.merged else "apart"
+        repeats = plan.time_steps if layer.source == INPUT and not variant.reuse else 1
+        network.layers[name] = BareLayer(layer, before.weight, pooling, repeats)
+        if layer.neuron is not None:
+            network.neurons[name] = BareNeuron(layer.neuron, layer.pool if average_after else ())
+    return network
+
+
+class BareLayer(nn.Module):
+    """A convolution without batch normalisation and quantization, or a read-out with a bias.
+
+    Args:
+        layer: what it computes.
+        weight: its first weights.
+        pooling: whether an average behind it is merged with it, apart, or somebody else's.
+        repeats: how often it computes the same.
+    """
+
+    def __init__(self, layer: Layer, weight: nn.Parameter, pooling: str, repeats: int) -> None:
         super().__init__()
-        self.inner, self.time_steps = inner, time_steps
+        self.layer, self.pooling, self.repeats = layer, pooling, repeats
+        self.weight = weight
+        self.shift = nn.Parameter(torch.zeros(CLASSES)) if layer.neuron is None else None
 
     def forward(self, source: Tensor) -> Tensor:
-        """(batch, *in_shape) → (T x batch, *out_shape)."""
-        return self.inner(source.repeat(self.time_steps, *[1] * (source.ndim - 1)))
+        """(N, *in_shape) → (N, *neuron_shape), or what is left to be pooled."""
+        if self.repeats > 1:
+            source = source.repeat(self.repeats, *[1] * (source.ndim - 1))
+        if self.shift is not None:
+            return product(self.layer, source, self.weight) + self.shift
+        if self.pooling == "merged":
+            return membrane_input(self.layer, source, self.weight)
+        values = product(self.layer, source, self.weight)
+        return average_pooled(self.layer, values) if self.pooling == "apart" else values
 
     def unit(self) -> Tensor:
-        """As the inner layer's."""
-        return self.inner.unit()
+        """(out,): nothing here is an integer, so any unit will do."""
+        return self.weight.new_ones(self.layer.out_channels)
 
 
-def without_reuse(network: TrainableNetwork) -> TrainableNetwork:
-    """The same network, changed in place: the layers that read the input run in every step."""
-    for layer, name in zip(network.architecture.layers, network.layers, strict=True):
-        if layer.source == INPUT:
-            inner = network.layers[name]
-            network.layers[name] = Repeated(inner, network.architecture.time_steps)
-    return network
+class BareNeuron(nn.Module):
+    """Neurons with a fixed leak and threshold, whose states are not rounded.
+
+    Args:
+        neuron: what they are.
+        window: the spikes are averaged over, () for none.
+    """
+
+    def __init__(self, neuron: Neuron, window: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dynamics, self.window = Dynamics(neuron.kind, neuron.state_bits), window
+        self.register_buffer("threshold", torch.tensor(neuron.threshold))
+        self.register_buffer("leak", torch.tensor(neuron.leak))
+
+    def forward(self, current: Tensor, time_steps: int, unit: Tensor, kernel: str) -> Tensor:
+        """Spikes (T, batch, channels, …) of an input current; the unit is not needed."""
+        del unit
+        spikes = fire(
+            self.dynamics, current, time_steps, self.threshold, self.leak, None, kernel=kernel
+        )
+        if not self.window:
+            return spikes
+        return F.avg_pool2d(spikes.flatten(0, 1), self.window).unflatten(0, (time_steps, -1))
+
+    def project(self) -> None:
+        """Nothing here is trained."""
 
 
 def samples(plan: Plan) -> tuple[Tensor, Tensor]:

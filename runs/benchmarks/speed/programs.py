@@ -18,10 +18,33 @@ from speed.timing import Subject
 OBVIOUS = "Norse, LIFBoxCell"
 REUSING = "SpikingJelly, first layer once"
 PACKAGE = "evo_snn"
-BARE = f"{PACKAGE}, neither normalised nor quantized"
+DEPLOYABLE = f"{PACKAGE}, normalised and quantized"
 CONVOLUTIONS = "convolutions alone"
 DEFAULT = ", default allocator"
 """Behind the name of what is timed with the allocator as the C library has it."""
+
+
+VARIANTS: Mapping[str, Variant] = {
+    PACKAGE: Variant(),
+    f"{PACKAGE}, torch": Variant("torch"),
+    f"{PACKAGE}, Norse's step": Variant("norse"),
+    f"{PACKAGE}, first layer in every step": Variant(reuse=False),
+    f"{PACKAGE}, average apart": Variant(merged=False),
+    DEPLOYABLE: Variant(deployable=True),
+    f"{DEPLOYABLE}, torch": Variant("torch", deployable=True),
+    f"{DEPLOYABLE}, Norse's step": Variant("norse", deployable=True),
+}
+"""The package's network: the first with the layers of all the other programs."""
+
+SHARES: Mapping[str, tuple[str, str]] = {
+    "its kernel, against Norse's step": (f"{PACKAGE}, Norse's step", PACKAGE),
+    "its kernel in torch, against Norse's step": (f"{PACKAGE}, Norse's step", f"{PACKAGE}, torch"),
+    "first layer once": (f"{PACKAGE}, first layer in every step", PACKAGE),
+    "average as part of the convolution": (f"{PACKAGE}, average apart", PACKAGE),
+    "speed left with normalisation and quantization": (PACKAGE, DEPLOYABLE),
+    "its kernel with normalisation and quantization": (f"{DEPLOYABLE}, Norse's step", DEPLOYABLE),
+}
+"""Ratios of two variants of the package's network: the first's time over the second's."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +78,17 @@ def rivals() -> dict[str, Rival]:
     return {**RIVALS, **({} if missing() else PEERS), **WITHOUT_NEURONS}
 
 
-def training_subjects(plan: Plan, variants: Mapping[str, Variant]) -> dict[str, Subject]:
+def variants(plan: Plan) -> dict[str, Variant]:
+    """The variants that there are for a plan."""
+    return {
+        name: variant
+        for name, variant in VARIANTS.items()
+        if (variant.merged or plan.order == "average-first")
+        and not (variant.deployable and plan.order == "average-after")
+    }
+
+
+def training_subjects(plan: Plan) -> dict[str, Subject]:
     """All that is timed for the training table of a plan.
 
     The programs that ratios are taken to are timed with both allocators.
@@ -67,7 +100,7 @@ def training_subjects(plan: Plan, variants: Mapping[str, Variant]) -> dict[str, 
         found[name] = Subject(call)
         if name in {OBVIOUS, REUSING}:
             found[name + DEFAULT] = Subject(call, "default")
-    for name, variant in variants.items():
+    for name, variant in variants(plan).items():
         call = training_call(package_network(plan, variant), plan, adam="package")
         found[name] = Subject(call)
     found[CONVOLUTIONS] = Subject(convolutions_alone(plan))
@@ -83,8 +116,8 @@ def inference_subjects(plan: Plan) -> dict[str, Subject]:
         for name, rival in rivals().items()
         if not rival.fused
     }
-    if plan.order == "average-after":
-        return found
     found[PACKAGE] = Subject(inference_call(package_network(plan, Variant()), plan))
-    deployed = package_network(plan, Variant(), deployed=True)
-    return {**found, f"{PACKAGE}, deployed": Subject(inference_call(deployed, plan))}
+    if plan.order != "average-after":
+        deployed = package_network(plan, Variant(), deployed=True)
+        found[f"{PACKAGE}, deployed"] = Subject(inference_call(deployed, plan))
+    return found

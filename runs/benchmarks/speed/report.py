@@ -56,7 +56,7 @@ def _compared(title: str, results: Document, batch: int) -> Table:
     table.add_column("ms", justify="right")
     table.add_column("samples/s", justify="right")
     for name in references:
-        table.add_column(f"faster than {name}", justify="right")
+        table.add_column(f"x {name}", justify="right")
     for name, one in results.items():
         time = median(one["seconds"])
         ratios = [str(Ratio(**one["faster_than"][other])) for other in references]
