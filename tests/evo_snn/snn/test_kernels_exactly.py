@@ -117,6 +117,15 @@ def test_extremes_are_norses(kernel, kind, dtype, surrogate):
 
 @every_kernel
 @every_kind
+@pytest.mark.parametrize("quantized", [False, True])
+def test_what_is_no_number_is_silence_from_there_on(kernel, kind, quantized):
+    current = torch.tensor([1.0, math.nan, 9.0, 9.0, 9.0]).reshape(-1, 1, 1)
+    neurons = Neurons(kind, 0.3, 0.5, torch.tensor([0.1]) if quantized else None)
+    assert spikes_of(kernel, neurons, current, 5).flatten().tolist() == [1, 0, 0, 0, 0]
+
+
+@every_kernel
+@every_kind
 @pytest.mark.parametrize("surrogate", ALPHAS)
 def test_alpha_is_felt_where_norse_feels_it(kernel, kind, surrogate):
     current = random_current(4, 3, 2, 5)
