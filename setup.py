@@ -31,10 +31,8 @@ RUNTIME = [
 NUMBA = [
     "numba>=0.59",  # for the algorithm age-moea of pymoo
 ]
-BENCH = [
-    "spikingjelly>=2.0,<2.1",  # what make bench measures beside the package, where they are there
-    "snntorch>=1.0,<1.1",
-]
+# What make bench measures beside the package; no test needs them, so requirements.txt has none.
+BENCH = ["spikingjelly>=2.0,<2.1", "snntorch>=1.0,<1.1"]
 DEVELOPMENT = [
     *NUMBA,
     "pytest>=8.2",
