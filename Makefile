@@ -22,9 +22,15 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Speeds on this machine, as a table and as runs/out/bench.json; whether a long search slows down;
-# what accuracy on a chip costs, in plain evaluations.
+# Speeds on this machine, as tables and as runs/out/*.json: training beside other libraries (those of
+# the extra bench, where they are installed), a candidate's fixed cost, candidates an hour, memory of a
+# worker (IMAGES=FILE.npz for its peak on 32 x 32 images), costs; whether a long search slows down; what
+# accuracy on a chip costs. Nothing else should run meanwhile.
 bench: $(STAMP)
+	$(BIN)/python runs/benchmarks/training_speed.py
+	$(BIN)/python runs/benchmarks/candidate_cost.py
+	$(BIN)/python runs/benchmarks/throughput.py
+	$(BIN)/python runs/benchmarks/memory.py $(if $(IMAGES),--data $(IMAGES))
 	$(BIN)/python runs/benchmarks/bench.py --out runs/out/bench.json
 	$(BIN)/python runs/benchmarks/long_run.py
 	$(BIN)/python runs/benchmarks/on_chip_metric.py --out runs/out/on_chip_metric.json
