@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from evo_snn.allocator import keep_freed_memory
+
 LEAST_MEMORY_GB = 2.0
 """With less, not even the libraries load: they map 1.1 GB before the first evaluation."""
 
@@ -37,6 +39,7 @@ def prepare_process(driver: int, lifeline: str, memory_bytes: int | None) -> Non
         memory_bytes: What this process may take; None for no limit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what becomes of its workers
+    keep_freed_memory()
     _end_at_hangup(lifeline)
     # before the limit, under which a thread may find no memory to start in
     threading.Thread(target=_end_with, args=(driver,), daemon=True, name="driver watch").start()

@@ -153,8 +153,9 @@ class Workers:
             if any(isinstance(future.exception(), _DEATHS) for future in done):
                 self._end_pool()  # one worker is dead, and loky gives up all that were running
                 done, _ = wait(running)
-            for future in done:
-                yield self._outcome(future, running.pop(future))
+            outcomes = [self._outcome(future, running.pop(future)) for future in done]
+            self._begin(waiting, running)  # workers go on while the caller stores what came
+            yield from outcomes
 
     def _begin(self, waiting: list[Task], running: dict[Future[Outcome], Task]) -> None:
         """Give every free worker a task."""
