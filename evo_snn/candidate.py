@@ -29,6 +29,19 @@ class ObjectiveRecord:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """What a candidate had come to at the end of one rung of the ladder.
+
+    Attributes:
+        steps: Gradient steps that it had had by then, those of lower rungs included.
+        metrics: As of a candidate.
+    """
+
+    steps: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One evaluated genome of a run.
 
@@ -45,6 +58,8 @@ class Candidate:
         workload: The workload as a JSON object, with measured spike rates where it was trained;
             None if there is none.
         training_steps: Gradient steps spent on it (its ancestors' are not included).
+        rungs: What it had come to at the end of each rung that it was trained on, the lowest first;
+            empty where the run has no ladder. The last one's metrics are its own.
         trained: True if it was trained; a candidate over a budget known beforehand never is.
         failure: The traceback of a failed candidate.
         circumstances: How it failed, as a JSON object: each attempt with its kind, process, host
@@ -62,6 +77,7 @@ class Candidate:
     architecture: Mapping[str, Any] = field(default_factory=dict)
     workload: Mapping[str, Any] | None = None
     training_steps: int = 0
+    rungs: tuple[Rung, ...] = ()
     trained: bool = False
     failure: str | None = None
     circumstances: Mapping[str, Any] = field(default_factory=dict)

@@ -137,6 +137,18 @@ class TrainingSection(_Section):
     kernel: Kernel = "auto"
 
 
+class LadderSection(_Section):
+    """``[ladder]``: an early stop of training within a generation, see `evo_snn.ladder`.
+
+    ``rungs`` is how many times it is decided who goes on, and once more: 1 is no ladder, and every
+    candidate gets ``training.steps``. ``keep`` is the share that climbs from a rung to the next;
+    each rung has that share of the steps of the next, and the top one ``training.steps``.
+    """
+
+    rungs: Annotated[Count, Field(le=20)] = 1
+    keep: Annotated[Real, Field(gt=0, lt=1)] = 0.5
+
+
 class InheritanceSection(_Section):
     """``[inheritance]``: where a candidate's first weights come from."""
 
@@ -296,6 +308,7 @@ class Config(_Section):
     search: SearchSection
     space: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSection = Field(default_factory=TrainingSection)
+    ladder: LadderSection = Field(default_factory=LadderSection)
     inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
     hardware: HardwareSection = Field(default_factory=HardwareSection)
     on_chip: OnChipSection | None = None

@@ -70,6 +70,8 @@ class Row:
     violations: Mapping[str, float]
     seconds: Mapping[str, float]
     circumstances: str | None  # of a failure
+    training_steps: int
+    rungs: Sequence[tuple[int, int, str]]  # position, steps, metrics
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,12 @@ def load_content(database: sqlite3.Connection) -> Content:
         }
         query = "SELECT candidate, circumstances FROM failure"
         failures = dict(database.execute(query).fetchall())
+        rungs: dict[int, list[tuple[int, int, str]]] = {}
+        for number, *rung in database.execute("SELECT * FROM rung ORDER BY candidate, position"):
+            rungs.setdefault(number, []).append((rung[0], rung[1], rung[2]))
         query = (
-            "SELECT number, key, genome, generation, state, architecture, workload, weights"
-            " FROM candidate ORDER BY number"
+            "SELECT number, key, genome, generation, state, architecture, workload, weights,"
+            " training_steps FROM candidate ORDER BY number"
         )
         rows = tuple(
             Row(
@@ -122,6 +127,8 @@ def load_content(database: sqlite3.Connection) -> Content:
                 violations=numbers["violation"].get(row[0], {}),
                 seconds=numbers["timing"].get(row[0], {}),
                 circumstances=failures.get(row[0]),
+                training_steps=row[8],
+                rungs=rungs.get(row[0], ()),
             )
             for row in database.execute(query)
         )
@@ -287,9 +294,23 @@ def _row_problems(row: Row, objectives: Sequence[str]) -> Iterator[Problem]:
         yield _of(row, f"it is {row.state}, and {has} constraint")
     if any(value <= 0 for value in row.violations.values()):
         yield _of(row, "it has a violation that is not positive")
+    yield from _rung_problems(row)
     missing = [name for name in objectives if name not in row.metrics]
     if row.state == "ok" and missing:
         yield _of(row, f"it is ok, and has no {', '.join(missing)}")
+
+
+def _rung_problems(row: Row) -> Iterator[Problem]:
+    """What is wrong with what a candidate came to on the rungs of a ladder."""
+    if not row.rungs:
+        return
+    positions, steps, metrics = zip(*row.rungs, strict=True)
+    if positions != tuple(range(len(positions))) or list(steps) != sorted({*steps}):
+        yield _of(row, f"its rungs are {positions}, of {steps} steps")
+    if steps[-1] != row.training_steps:
+        yield _of(row, f"its last rung ends after {steps[-1]} steps, not {row.training_steps}")
+    if not all(isinstance(decoded(text), dict) for text in metrics):
+        yield _of(row, "its metrics on a rung are no JSON object")
 
 
 def _of(row: Row, text: str) -> Problem:

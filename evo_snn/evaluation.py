@@ -24,14 +24,16 @@ import torch
 from safetensors import SafetensorError
 
 from evo_snn.chip_accuracy import metrics_on_chip
-from evo_snn.config import DataSection, TrainingSection
+from evo_snn.config import DataSection, LadderSection, TrainingSection
 from evo_snn.costing import known_metrics, measured_metrics
 from evo_snn.fidelity import OnChip
 from evo_snn.inheritance import inherit
+from evo_snn.ladder import rung_steps
 from evo_snn.metrics import CandidateView, Needs
 from evo_snn.noise import WeightNoise
 from evo_snn.objectives import chosen_metrics, value_of
 from evo_snn.plugins import PluginFile
+from evo_snn.seeds import derived_seed
 from evo_snn.snn import DeployedNetwork, TrainableNetwork, build, deploy
 from evo_snn.snn.tensors import read_tensors, restore, to_bytes
 from evo_snn.training import (
@@ -61,6 +63,7 @@ class EvaluationSettings:
         data, training: sections of the configuration; the kernel of the latter is a name, which
             the driver has chosen for all workers.
         data_digest: of the data set's content.
+        ladder: section of the configuration.
         needs: what the objectives and constraints need: "cost" (no training), "training" or
             "network".
         user_metrics: names of the metrics to measure beside the package's own.
@@ -72,16 +75,34 @@ class EvaluationSettings:
     data: DataSection
     data_digest: str
     training: TrainingSection
+    ladder: LadderSection = field(default_factory=LadderSection)
     needs: Needs = "training"
     user_metrics: tuple[str, ...] = ()
     plugins: tuple[PluginFile, ...] = ()
     on_chip: OnChip | None = None
     noise: Conditions | None = None
 
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Training steps that a candidate has had, in all, at the end of each rung.
+
+        Raises:
+            ValueError: there are more rungs than different numbers of steps.
+        """
+        if self.needs == "cost":  # nothing is trained
+            return (0,)
+        return rung_steps(self.training.steps, self.ladder.rungs, self.ladder.keep)
+
 
 @dataclass(frozen=True)
 class Task:
-    """One evaluation to do: a network on a chip."""
+    """One evaluation to do: a network on a chip, on the lowest rung or a higher one.
+
+    Attributes:
+        sources: files of weights to inherit from, best first; on a higher rung its own file, from
+            which its training goes on.
+        rung: the number of the rung, from 0.
+    """
 
     key: str
     genome: tuple[int, ...]
@@ -89,6 +110,7 @@ class Task:
     chip: Chip
     sources: tuple[Path, ...]
     seed: int
+    rung: int = 0
 
 
 @dataclass(frozen=True)
@@ -258,19 +280,25 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
     train, validation = _samples(settings)
     network = build(task.architecture, task.seed, settings.training.kernel)
     network = network.to(settings.training.device)
-    if inherit(network, [_source(path) for path in task.sources]):
+    sources = [_source(path) for path in task.sources]
+    if task.rung:
+        restore(network, sources[0])
+    elif inherit(network, sources):
         network.recalibrate(_some_batches(train, settings.training.batch_size, task.seed))
+    before, after = ((0, *settings.rungs)[task.rung :])[:2]
+    steps = after - before
     fitted = fit(
         network,
         train,
         validation,
-        steps=settings.training.steps,
+        steps=steps,
         batch_size=settings.training.batch_size,
         learning_rate=settings.training.learning_rate,
         warm_up=settings.training.warm_up,
         weight_decay=settings.training.weight_decay,
-        looks=min(settings.training.evaluations, settings.training.steps),
-        seed=task.seed,
+        looks=min(settings.training.evaluations, steps),
+        seed=derived_seed(task.seed, f"{task.rung:x}") if task.rung else task.seed,
+        goes_on=task.rung > 0,
         noise=None if settings.noise is None else WeightNoise(task.chip, settings.noise),
     )
     return network, fitted

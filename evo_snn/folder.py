@@ -20,7 +20,7 @@ LOCK = "run.lock"
 # What the creation of a run makes on its way to the database, which comes last.
 _TEMPORARY = (temporary_name(CONFIG), temporary_name(DATABASE))
 _OF_A_CREATION = frozenset({LOCK, WEIGHTS, CONFIG, *_TEMPORARY})
-_NAME = r"([0-9a-f]{16}|shared_[0-9]+)\.safetensors"
+_NAME = r"([0-9a-f]{16}(\.[0-9]+)?|shared_[0-9]+)\.safetensors"
 _OF_WEIGHTS = re.compile(rf"{_NAME}|\.{_NAME}\.tmp")
 _OF_A_KEY = re.compile(r"[0-9A-Za-z_-]{1,200}")
 _SHOWN = 3  # names of foreign files in an error
@@ -134,6 +134,15 @@ def require_file_name(key: str) -> None:
     """
     if not is_file_name(key):
         raise RequestError("key", key, "letters, digits, '_' and '-'")
+
+
+def weights_name(key: str, rungs: int = 0) -> str:
+    """The file of a candidate's weights, relative to the folder.
+
+    Each rung of a ladder has a file of its own, so that the one before stays whole until the
+    database refers to the next.
+    """
+    return f"{WEIGHTS}/{key}{f'.{rungs}' if rungs > 1 else ''}.safetensors"
 
 
 def left_behind(folder: Path, wanted: Collection[str | None]) -> list[Path]:

@@ -14,9 +14,9 @@ from typing import Any
 
 from evo_snn.config_file import load_config
 from evo_snn.connection import DATABASE, READING_ERRORS, connect_reader
-from evo_snn.content import Content, Problem, config_problems, load_content, problems_of
+from evo_snn.content import Content, Problem, Row, config_problems, load_content, problems_of
 from evo_snn.filesystem import fault_of, lock_holder
-from evo_snn.folder import CONFIG, LOCK, WEIGHTS, is_file_name, left_behind, resolved
+from evo_snn.folder import CONFIG, LOCK, WEIGHTS, is_file_name, left_behind, resolved, weights_name
 from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256
 from evo_snn.schema import TABLES
 from evo_snn.store import Store
@@ -154,28 +154,29 @@ def _file_problems(folder: Path, content: Content, *, alone: bool) -> list[Probl
         return [Problem("folder", text, file=WEIGHTS, repairable=not there)]
     found = [
         problem
-        for key, digest in content.weights.items()
-        if (problem := _weights_problem(folder, key, digest)) is not None
+        for row in content.rows
+        if row.weights is not None and (problem := _weights_problem(folder, row)) is not None
     ]
     bank = _bank_name(content)
     found += _bank_problems(folder, bank, content.value(SHARED_BANK_SHA256))
     if found and not alone:
         found = _still_there(folder, found)
     if alone or lock_holder(folder / LOCK) is None:
-        wanted = {*map(_weights_name, content.weights), bank}
+        wanted = {*_wanted(content), bank}
         found += _leftovers(folder, left_behind(folder, wanted))
     return found
 
 
-def _weights_name(key: str) -> str:
-    return f"{WEIGHTS}/{key}.safetensors"
+def _wanted(content: Content) -> set[str]:
+    """The files of weights that candidates have, relative to the folder."""
+    return {weights_name(row.key, len(row.rungs)) for row in content.rows if row.weights}
 
 
-def _weights_problem(folder: Path, key: str, digest: str) -> Problem | None:
-    name = _weights_name(key)
+def _weights_problem(folder: Path, row: Row) -> Problem | None:
+    key, name = row.key, weights_name(row.key, len(row.rungs))
     if not is_file_name(key):
         return Problem("candidate", f"candidate {key!r}: its key is no name of a file", key)
-    fault = fault_of(folder / name, digest)
+    fault = fault_of(folder / name, row.weights)
     if fault is None:
         return None
     return Problem("weights", f"weights of candidate {key}: {fault}", key, name, repairable=True)
@@ -207,7 +208,7 @@ def _still_there(folder: Path, found: list[Problem]) -> list[Problem]:
     """The problems that the present state of a run that goes on still has."""
     with closing(connect_reader(folder)) as database:
         content = load_content(database)
-    wanted = {*map(_weights_name, content.weights), _bank_name(content), None}
+    wanted = {*_wanted(content), _bank_name(content), None}
     return [problem for problem in found if problem.file in wanted]
 
 

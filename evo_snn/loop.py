@@ -8,14 +8,11 @@ as it was then, and nothing is evaluated.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
 
 from evo_snn.algorithms import Algorithm, Asked, make_algorithm
 from evo_snn.candidate import Candidate
-from evo_snn.constraints import violations
-from evo_snn.costing import known_metrics
-from evo_snn.evaluation import Outcome, Task
+from evo_snn.generation import Generation
 from evo_snn.inheritance import STRATEGIES, Strategy
 from evo_snn.interrupts import Interrupts
 from evo_snn.plan import Plan
@@ -23,12 +20,9 @@ from evo_snn.progress import LOGGER, Reporter
 from evo_snn.reader import GenerationRecord
 from evo_snn.run import FIRST_BOX, HYPERVOLUME_BOX
 from evo_snn.scores import Scores
-from evo_snn.seeds import derived_seed
 from evo_snn.store import Store
 from evo_snn.workers import Workers
-from genomes.architecture import Architecture
 from genomes.errors import RequestError
-from hardware import Chip
 
 _FAILURES_TO_STOP = 8
 """Evaluations in a row that have to fail, all of a generation among them, before a search stops."""
@@ -40,10 +34,6 @@ class SearchFailedError(RuntimeError):
 
 class ReplayError(RuntimeError):
     """The stored generations are not what the algorithm asks for now."""
-
-
-class DamagedRunError(RuntimeError):
-    """A file that the search needs is missing or not whole."""
 
 
 class Loop:
@@ -111,13 +101,31 @@ class Loop:
                 LOGGER.warning("the space holds no further design; stopped after %d", number)
                 break
             keys = [self.plan.space.key(one.genome) for one in asked]
-            self._evaluate(number, asked, keys, workers, reporter)
+            self._made(number, dict(zip(keys, asked, strict=True))).evaluate(workers, reporter)
             generation = [self._known[key] for key in keys]
             self._check_failures(generation)
             self._tell(generation)
             reporter.generation(number, self._finish(number, generation, started))
         if self.plan.config.weights.keep == "front":
             self._store.prune_weights(self._scores.front_keys)
+
+    def _made(self, number: int, asked: Mapping[str, Asked]) -> Generation:
+        return Generation(
+            number=number,
+            asked=asked,
+            places={key: self._asked_for + k for k, key in enumerate(asked, start=1)},
+            population=self._breeding(),
+            known=self._known,
+            plan=self.plan,
+            store=self._store,
+            strategy=self._strategy,
+            scores=self._scores,
+        )
+
+    def _breeding(self) -> list[Candidate]:
+        """What the algorithm can breed from; nothing before the first generation."""
+        genomes = self._algorithm.population() if self._finished else []
+        return [self._known[self.plan.space.key(genome)] for genome in genomes]
 
     def _tell(self, generation: Sequence[Candidate]) -> None:
         """Let scores and algorithm know what came of a generation."""
@@ -135,119 +143,13 @@ class Loop:
             return
         kept: set[str | None] = {*self._store.weights_digests()}
         kept |= {event.key for event in self._store.events() if event.kind == "repair"}
-        parents = (self._known[self.plan.space.key(one)] for one in self._algorithm.population())
-        if any(one.trained and one.key not in kept for one in parents):
+        if any(one.trained and one.key not in kept for one in self._breeding()):
             raise RequestError(
                 "--generations",
                 self.plan.config.search.generations,
                 f"{self._finished}, the finished ones",
                 "weights.keep = 'front' left no weights for further children to inherit.",
             )
-
-    # Evaluating
-
-    def _evaluate(
-        self,
-        number: int,
-        asked: Sequence[Asked],
-        keys: Sequence[str],
-        workers: Workers,
-        reporter: Reporter,
-    ) -> None:
-        """Evaluate what is new of a generation, and store each candidate as it comes."""
-        places = {key: self._asked_for + k for k, key in enumerate(keys, start=1)}
-        new = {k: one for k, one in zip(keys, asked, strict=True) if k not in self._known}
-        tasks, drafts = [], {}
-        for draft, architecture, chip in self._drafts(number, new):
-            if draft.state == "ok" and self.plan.needs_workers:
-                drafts[draft.key] = draft
-                tasks.append(self._task(draft, architecture, chip))
-            else:
-                self._keep(draft, None, places[draft.key])
-                reporter.evaluated(draft)
-        for outcome in workers.run(tasks):
-            if outcome.damaged is not None:
-                raise DamagedRunError(
-                    f"{outcome.damaged} cannot be read: put it back, or let evo-snn check"
-                    f" {self._store.folder} --repair forget it"
-                )
-            draft = drafts.pop(outcome.key)
-            self._note_failures(outcome)
-            candidate = self._judged(draft, outcome)
-            self._keep(candidate, outcome.weights, places[draft.key])
-            reporter.evaluated(candidate)
-        if drafts:  # they were not begun
-            raise KeyboardInterrupt
-
-    def _drafts(
-        self, number: int, asked: dict[str, Asked]
-    ) -> list[tuple[Candidate, Architecture, Chip]]:
-        """Candidates with all that is known before training; ``ok`` those worth training."""
-        architectures, chips = self.plan.space.designs([one.genome for one in asked.values()])
-        exact, lower = known_metrics(architectures, chips)
-        drafts = []
-        for (key, one), architecture, chip, known, bounds in zip(
-            asked.items(), architectures, chips, exact, lower, strict=True
-        ):
-            broken = violations(self.plan.constraints, known, bounds)
-            draft = Candidate(
-                key=key,
-                genome=one.genome,
-                parents=tuple(self.plan.space.key(parent) for parent in one.parents),
-                generation=number,
-                state="infeasible" if broken else "ok",
-                metrics=known,
-                violations=broken,
-                architecture=architecture.describe(),
-                workload=architecture.workload.to_document(),
-            )
-            drafts.append((draft, architecture, chip))
-        return drafts
-
-    def _task(self, draft: Candidate, architecture: Architecture, chip: Chip) -> Task:
-        parents = [self._known[key] for key in draft.parents]
-        network = self.plan.space.network_part(draft.genome).tolist()
-        return Task(
-            key=draft.key,
-            genome=draft.genome,
-            architecture=architecture,
-            chip=chip,
-            sources=self._strategy.sources(network, parents),
-            seed=derived_seed(self.plan.config.search.seed, draft.key),
-        )
-
-    def _judged(self, draft: Candidate, outcome: Outcome) -> Candidate:
-        """A draft with what came of its evaluation."""
-        if outcome.failure is not None:
-            return replace(
-                draft,
-                state="failed",
-                failure=outcome.failure,
-                circumstances={"attempts": [asdict(one) for one in outcome.failures]},
-                seconds=outcome.seconds,
-            )
-        assert outcome.workload is not None  # noqa: S101 - every success has one
-        broken = violations(self.plan.constraints, outcome.metrics)
-        return replace(
-            draft,
-            state="infeasible" if broken else "ok",
-            metrics=outcome.metrics,
-            violations=broken,
-            workload=outcome.workload.to_document(),
-            training_steps=outcome.training_steps,
-            trained=outcome.weights is not None,
-            seconds=outcome.seconds,
-        )
-
-    def _note_failures(self, outcome: Outcome) -> None:
-        for attempt, failure in enumerate(outcome.failures, start=1):
-            text = f"attempt {attempt}: {failure.kind}: {failure.text}"
-            LOGGER.warning("candidate %s, %s", outcome.key, text)
-            self._store.record_event("failure", text, outcome.key)
-
-    def _keep(self, candidate: Candidate, weights: bytes | None, place: int) -> None:
-        self._store.record(candidate, weights, number=place)
-        self._known[candidate.key] = replace(candidate, architecture={}, workload=None)
 
     def _check_failures(self, generation: Sequence[Candidate]) -> None:
         """Stop where a generation failed whole, and enough of it to blame no single design."""
@@ -281,7 +183,7 @@ class Loop:
     def _prune(self) -> None:
         """Forget the weights of finished generations that nobody can need."""
         if self.plan.config.weights.keep != "all":
-            needed = {self.plan.space.key(one) for one in self._algorithm.population()}
+            needed = {one.key for one in self._breeding()}
             needed |= {one.key for one in self._known.values() if one.generation >= self._finished}
             self._store.prune_weights(needed | self._scores.front_keys)
 

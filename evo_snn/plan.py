@@ -21,6 +21,7 @@ from evo_snn.costing import costed, known_metrics, products
 from evo_snn.design_space import DesignSpace
 from evo_snn.evaluation import EvaluationSettings
 from evo_snn.fidelity import checked_on_chip
+from evo_snn.ladder import rung_steps
 from evo_snn.metrics import Metric, Needs, is_accuracy_on_chip
 from evo_snn.noise import noise_of
 from evo_snn.objectives import chosen_metrics
@@ -128,6 +129,7 @@ def make_plan(
     on_chip = checked_on_chip(config, space.chips, wanted, constraints, space.classes)
     check_possible(constraints, space)
     objectives = tuple(metrics[name] for name in config.objectives.names)
+    _check_ladder(config)
     users = {name for name in wanted if metrics[name].function is not None}
     return Plan(
         config=config,
@@ -138,6 +140,7 @@ def make_plan(
             data=config.data,
             data_digest=data_digest(data),
             training=config.training.model_copy(update={"kernel": chosen}),
+            ladder=config.ladder,
             needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)]),
             user_metrics=tuple(sorted(users)),
             plugins=tuple(files),
@@ -147,6 +150,15 @@ def make_plan(
         plugins=plugins_of(config, files),
         box=_known_box(config, space, objectives),
     )
+
+
+def _check_ladder(config: Config) -> None:
+    ladder = config.ladder
+    try:
+        rung_steps(config.training.steps, ladder.rungs, ladder.keep)
+    except ValueError as error:
+        allowed = "so many that each has more steps than the one below"
+        raise RequestError("ladder.rungs", ladder.rungs, allowed, f"{error}.") from None
 
 
 def _needs(metrics: Sequence[Metric]) -> Needs:

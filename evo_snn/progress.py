@@ -34,15 +34,16 @@ class Standing:
     best_accuracy: float | None = None
     hypervolume: float | None = None
 
-    def with_candidate(self, candidate: Candidate) -> Standing:
-        """The standing after one more candidate."""
+    def with_candidate(self, candidate: Candidate, before: Candidate | None = None) -> Standing:
+        """The standing after one more candidate, or after one climbed from what it was before."""
         accuracy = candidate.metrics.get("accuracy") if candidate.state == "ok" else None
         known = [one for one in (self.best_accuracy, accuracy) if one is not None]
+        was = None if before is None else before.state
         return replace(
             self,
-            evaluations=self.evaluations + 1,
-            trained=self.trained + candidate.trained,
-            infeasible=self.infeasible + (candidate.state == "infeasible"),
+            evaluations=self.evaluations + (before is None),
+            trained=self.trained + candidate.trained - (before is not None and before.trained),
+            infeasible=self.infeasible + (candidate.state == "infeasible") - (was == "infeasible"),
             failures=self.failures + (candidate.state == "failed"),
             best_accuracy=max(known) if known else None,
         )
@@ -88,9 +89,9 @@ class Reporter:
             self.standing = self.standing.with_candidate(candidate)
         self._before = generations
 
-    def evaluated(self, candidate: Candidate) -> None:
-        """One more candidate is stored."""
-        self.standing = self.standing.with_candidate(candidate)
+    def evaluated(self, candidate: Candidate, before: Candidate | None = None) -> None:
+        """One more candidate is stored; or one that was stored before, on a lower rung."""
+        self.standing = self.standing.with_candidate(candidate, before)
 
     def generation(self, number: int, hypervolume: float | None) -> None:
         """Generation ``number`` (from 0) is finished."""
@@ -144,10 +145,11 @@ class BarReporter(Reporter):
             description=f"generation {min(generations + 1, self.generations)}/{self.generations}",
         )
 
-    def evaluated(self, candidate: Candidate) -> None:
+    def evaluated(self, candidate: Candidate, before: Candidate | None = None) -> None:
         """Move the bar."""
-        super().evaluated(candidate)
-        self._bar.update(self._task, advance=1, standing=str(self.standing))
+        super().evaluated(candidate, before)
+        moved = 1 if before is None else 0
+        self._bar.update(self._task, advance=moved, standing=str(self.standing))
 
     def generation(self, number: int, hypervolume: float | None) -> None:
         """Say the generation and the hypervolume."""

@@ -11,7 +11,7 @@ from typing import Any
 from evo_snn import sessions
 from evo_snn.candidate import Candidate, ObjectiveRecord
 from evo_snn.filesystem import fault_of
-from evo_snn.folder import WEIGHTS, require_file_name
+from evo_snn.folder import WEIGHTS, require_file_name, weights_name
 from evo_snn.rows import load_candidates
 from evo_snn.sessions import Event, SessionRecord
 from genomes.errors import RequestError, nearest
@@ -111,15 +111,12 @@ class Reader:
 
     def weights_path(self, key: str) -> Path | None:
         """The file of a candidate's trained weights; None if it has none or they were pruned."""
-        row = self._database.execute(
-            "SELECT 1 FROM candidate WHERE key = ? AND weights IS NOT NULL", (key,)
-        ).fetchone()
-        return None if row is None else self._weights_file(key)
+        path, _ = self._weights_files("AND key = ?", (key,)).get(key, (None, ""))
+        return path
 
     def weights_digests(self) -> dict[str, str]:
         """Key → SHA-256 of the file of weights, of all candidates that have one."""
-        query = "SELECT key, weights FROM candidate WHERE weights IS NOT NULL ORDER BY number"
-        return dict(self._database.execute(query).fetchall())
+        return {key: digest for key, (_, digest) in self._weights_files().items()}
 
     def sessions(self) -> list[SessionRecord]:
         """Each time that a process worked on the run, in order."""
@@ -131,8 +128,7 @@ class Reader:
         The shared bank is among them under its own name.
         """
         damaged = {}
-        digests = self.weights_digests()
-        files = {key: (self._weights_file(key), digests[key]) for key in digests}
+        files = self._weights_files()
         bank, digest = self.shared_bank_path(), self.meta(SHARED_BANK_SHA256)
         if bank is not None and digest is not None:
             files["the shared bank"] = bank, digest
@@ -156,9 +152,21 @@ class Reader:
         generation = self.shared_bank_generation()
         return None if generation is None else self._bank_file(generation)
 
-    def _weights_file(self, key: str) -> Path:
+    def _weights_files(
+        self, condition: str = "", values: tuple[Any, ...] = ()
+    ) -> dict[str, tuple[Path, str]]:
+        """Key → file of weights and its SHA-256, of all that have one and meet a condition."""
+        counted = "SELECT count(*) FROM rung WHERE rung.candidate = candidate.number"
+        rows = self._database.execute(
+            f"SELECT key, weights, ({counted}) FROM candidate"  # noqa: S608 - values are bound
+            f" WHERE weights IS NOT NULL {condition} ORDER BY number",
+            values,
+        )
+        return {key: (self._weights_file(key, rungs), digest) for key, digest, rungs in rows}
+
+    def _weights_file(self, key: str, rungs: int) -> Path:
         require_file_name(key)
-        return self.folder / WEIGHTS / f"{key}.safetensors"
+        return self.folder / weights_name(key, rungs)
 
     def _bank_file(self, generation: int) -> Path:
         return self.folder / WEIGHTS / f"shared_{generation}.safetensors"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.candidate import Candidate, ObjectiveRecord, Rung
 from evo_snn.schema import TABLES
 
 
@@ -63,6 +63,11 @@ def insert_candidate(
     ).lastrowid
     parents = [(number, position, key) for position, key in enumerate(candidate.parents)]
     database.executemany("INSERT INTO parent VALUES (?, ?, ?)", parents)
+    rungs = [
+        (number, position, rung.steps, as_json(dict(rung.metrics)))
+        for position, rung in enumerate(candidate.rungs)
+    ]
+    database.executemany("INSERT INTO rung VALUES (?, ?, ?, ?)", rungs)
     for table, numbers in _numbers_of(candidate).items():
         rows = [(number, name, float(value)) for name, value in numbers.items()]
         database.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)  # noqa: S608 - ours
@@ -75,7 +80,7 @@ def insert_candidate(
 
 def delete_candidates(database: sqlite3.Connection, numbers: Sequence[int]) -> None:
     """Delete candidates that nothing refers to."""
-    for table in ("parent", "metric", "violation", "timing", "failure"):
+    for table in ("parent", "metric", "violation", "timing", "rung", "failure"):
         database.executemany(
             f"DELETE FROM {table} WHERE candidate = ?",  # noqa: S608 - ours
             [(number,) for number in numbers],
@@ -83,6 +88,14 @@ def delete_candidates(database: sqlite3.Connection, numbers: Sequence[int]) -> N
     database.executemany(
         "DELETE FROM candidate WHERE number = ?", [(number,) for number in numbers]
     )
+
+
+def delete_candidate(database: sqlite3.Connection, key: str) -> int:
+    """Delete a candidate that nothing refers to; the number that it had."""
+    query = "SELECT number FROM candidate WHERE key = ?"
+    number: int = database.execute(query, (key,)).fetchone()[0]
+    delete_candidates(database, [number])
+    return number
 
 
 def _numbers_of(candidate: Candidate) -> dict[str, Mapping[str, float]]:
@@ -115,6 +128,10 @@ def load_candidates(
         f"SELECT * FROM parent WHERE candidate IN {chosen} ORDER BY position",  # noqa: S608 - ours
         values,
     )
+    rungs: dict[int, list[Rung]] = {}
+    query = f"SELECT candidate, steps, metrics FROM rung WHERE candidate IN {chosen}"  # noqa: S608
+    for number, steps, metrics in database.execute(f"{query} ORDER BY position", values):
+        rungs.setdefault(number, []).append(Rung(steps, json.loads(metrics)))
     failures: dict[int, list[str]] = {}
     if details:
         query = f"SELECT * FROM failure WHERE candidate IN {chosen}"  # noqa: S608 - ours
@@ -131,6 +148,7 @@ def load_candidates(
             architecture=json.loads(architecture),
             workload=None if workload is None else json.loads(workload),
             training_steps=training_steps,
+            rungs=tuple(rungs.get(number, ())),
             trained=bool(trained),
             failure=failures[number][0] if number in failures else None,
             circumstances=json.loads(failures[number][1]) if number in failures else {},

@@ -1,9 +1,10 @@
 """The tables of a run's database. Values that differ in kind have tables of their own."""
 
-FORMAT_VERSION = 2  # 1 was never released
+FORMAT_VERSION = 3  # 1 and 2 were never released
 
 # `candidate.number` is the order in which candidates were asked for, which is not the order in
 # which workers finish them. `weights` is the SHA-256 of the file of weights, while there is one.
+# `rung.position` counts from 0, the lowest; there are none without a ladder.
 # Structured values are JSON text; metrics are eight-byte floats, so they come back bit for bit.
 TABLES = """
 CREATE TABLE meta (
@@ -52,6 +53,13 @@ CREATE TABLE timing (
     name TEXT NOT NULL,
     value REAL NOT NULL,
     PRIMARY KEY (candidate, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rung (
+    candidate INTEGER NOT NULL REFERENCES candidate (number),
+    position INTEGER NOT NULL,
+    steps INTEGER NOT NULL,
+    metrics TEXT NOT NULL,
+    PRIMARY KEY (candidate, position)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE failure (
     candidate INTEGER PRIMARY KEY REFERENCES candidate (number),

@@ -62,7 +62,7 @@ class Scores:
             ]
             for candidate in candidates
         ]
-        return self._oriented(np.array(rows))
+        return self._oriented(np.array(rows).reshape(-1, len(self._metrics)))
 
     def violations(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
         """(n, 1 + constraints): a failure breaks a constraint of its own."""
@@ -74,7 +74,7 @@ class Scores:
                 ]
                 for one in candidates
             ]
-        )
+        ).reshape(-1, 1 + len(self._constraints))
 
     def hypervolume(self) -> float | None:
         """Share of the box that the front dominates; None while the box is not complete."""

@@ -14,8 +14,9 @@ from evo_snn.config import Config
 from evo_snn.config_file import load_config, to_toml
 from evo_snn.environment import current_environment, differences
 from evo_snn.fidelity import device_digest
+from evo_snn.generation import DamagedRunError
 from evo_snn.interrupts import Interrupts
-from evo_snn.loop import DamagedRunError, Loop, ReplayError, SearchFailedError
+from evo_snn.loop import Loop, ReplayError, SearchFailedError
 from evo_snn.plan import Plan, make_plan
 from evo_snn.plugins import PluginRecord
 from evo_snn.progress import LOGGER, make_reporter

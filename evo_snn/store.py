@@ -49,6 +49,7 @@ from evo_snn.reader import SHARED_BANK, SHARED_BANK_SHA256, GenerationRecord, Re
 from evo_snn.rows import (
     build,
     check_finite,
+    delete_candidate,
     delete_candidates,
     insert_candidate,
     set_meta_row,
@@ -204,7 +205,12 @@ class Store(Reader):
     # Writing
 
     def record(
-        self, candidate: Candidate, weights: bytes | None = None, *, number: int | None = None
+        self,
+        candidate: Candidate,
+        weights: bytes | None = None,
+        *,
+        number: int | None = None,
+        climbed: bool = False,
     ) -> None:
         """Store an evaluated candidate and its weights (safetensors).
 
@@ -215,18 +221,20 @@ class Store(Reader):
             candidate: What to store.
             weights: The content of its file of weights.
             number: Its place in the order of asking, from 1; the next one by default.
+            climbed: True for one that is stored already, as it was on a lower rung of the ladder,
+                and that nothing refers to yet; it takes its place, and its number.
 
         Raises:
-            ValueError: If the key is stored already or no file name, a parent is not stored, or a
-                number is not finite.
+            ValueError: If the key is stored already (or not, if it climbed) or is no file name, a
+                parent is not stored, or a number is not finite.
             StoreWriteError: If the disk does not take it.
         """
         key = candidate.key
-        path = self._weights_file(key)
+        path = self._weights_file(key, len(candidate.rungs))
         check_finite(key, candidate.metrics, candidate.violations, candidate.seconds)
         stored = self._stored_keys([key, *candidate.parents])
-        if key in stored:
-            raise ValueError(f"candidate {key} is stored already")
+        if (key in stored) != climbed:
+            raise ValueError(f"candidate {key} is {'not stored' if climbed else 'stored already'}")
         if not stored.issuperset(candidate.parents):
             missing = sorted({*candidate.parents} - stored)
             raise ValueError(f"candidate {key} has parents that are not stored: {missing}")
@@ -234,8 +242,13 @@ class Store(Reader):
         if weights is not None:
             digest = hashlib.sha256(weights).hexdigest()
             self._write(path, weights)
+        before = self.weights_path(key) if climbed else None
         with self._transaction() as database:
+            if climbed:
+                number = delete_candidate(database, key)
             insert_candidate(database, candidate, number=number, weights=digest)
+        if before is not None and (digest is None or before != path):
+            self._remove([before])
 
     def record_generation(
         self,
@@ -288,9 +301,10 @@ class Store(Reader):
 
     def prune_weights(self, keep: Collection[str]) -> None:
         """Delete the weights of all candidates but those of ``keep``; the shared bank stays."""
-        dropped = [key for key in self.weights_digests() if key not in keep]
+        files = self._weights_files()
+        dropped = [key for key in files if key not in keep]
         self.forget_weights(dropped)
-        self._remove(map(self._weights_file, dropped))
+        self._remove(files[key][0] for key in dropped)
 
     def forget_weights(self, keys: Sequence[str]) -> None:
         """Say that candidates have no weights any more; files are left alone."""
@@ -335,7 +349,7 @@ class Store(Reader):
 
     def tidy(self) -> None:
         """Delete files that a killed writer left: temporary ones, and weights without a row."""
-        wanted = [self._weights_file(key) for key in self.weights_digests()]
+        wanted = [path for path, _ in self._weights_files().values()]
         bank = self.shared_bank_path()
         wanted += [] if bank is None else [bank]
         names = {path.relative_to(self.folder).as_posix() for path in wanted}

@@ -182,12 +182,14 @@ def fit(
     looks: int,
     seed: int,
     warm_up: float = 0.0,
+    goes_on: bool = False,
     noise: WeightNoise | None = None,
 ) -> Fitted:
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
 
-    The learning rate is `scheduled`. With noise each step perturbs the weights as a chip would; a
-    look is at the network without.
+    The learning rate is `scheduled`. A training that goes on where another one ended looks at what
+    it begins with too, so that it never ends with less. With noise each step perturbs the weights
+    as a chip would; a look is at the network without.
 
     Raises:
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
@@ -203,7 +205,7 @@ def fit(
         fused=True,
     )
     look_after = {ceil(steps * k / looks) for k in range(1, looks + 1)}
-    best: Fitted | None = None
+    best = _looked(network, validation, steps) if goes_on else None
     batches = random_batches(len(train), batch_size, generator)
     network.train()
     with nullcontext() if noise is None else noise.on(network, seed):
@@ -218,13 +220,18 @@ def fit(
             network.project()
             if step in look_after:
                 _check_finite(network, loss, step)
-                accuracy, rates = measure(deploy(network), validation)
+                look = _looked(network, validation, steps)
                 # of equal looks the latest: its learning rate was lower
-                if best is None or accuracy >= best.accuracy:
-                    tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
-                    best = Fitted(accuracy, rates, tensors, steps)
+                if best is None or look.accuracy >= best.accuracy:
+                    best = look
     assert best is not None  # noqa: S101 - the last step is always looked after
     return best
+
+
+def _looked(network: TrainableNetwork, validation: Samples, steps: int) -> Fitted:
+    accuracy, rates = measure(deploy(network), validation)
+    tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
+    return Fitted(accuracy, rates, tensors, steps)
 
 
 def scheduled(step: int, steps: int, warm_up: float) -> float:

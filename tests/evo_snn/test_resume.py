@@ -308,7 +308,7 @@ def test_damaged_weights_are_found_before_anything_is_done(tmp_path: Path, damag
 def test_weights_that_vanish_in_mid_run_stop_it_and_blame_no_candidate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from evo_snn.loop import DamagedRunError
+    from evo_snn.generation import DamagedRunError
 
     folder = tmp_path / "run"
     original = Store.prune_weights
