@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from evo_snn.snn.quantization import by_channel, straight_through, weight_levels
@@ -132,17 +134,18 @@ class TrainableLayer(nn.Module):
             eps=self.floor,
         )
 
-    @torch.no_grad()
-    def follow(self, moments: tuple[Tensor, Tensor], number: int) -> None:
-        """Let the running statistics follow a training batch, as `normalised` does.
+    def follow(self, moments: NDArray[np.float64], number: int) -> None:
+        """Let the running statistics follow a training batch on the CPU, as `normalised` does.
 
         Args:
-            moments: mean and variance, (out,) each, the variance divided by the number.
+            moments: (2, out), mean and variance, the variance divided by the number.
             number: of values a channel.
         """
         momentum = self._counted()
-        self.mean.lerp_(moments[0], momentum)
-        self.variance.lerp_(moments[1] * (number / max(1, number - 1)), momentum)
+        unbiased = moments[1] * (number / max(1, number - 1))
+        mean, variance = self.mean.numpy(), self.variance.numpy()
+        mean += momentum * (moments[0] - mean)
+        variance += momentum * (unbiased - variance)
 
     def _counted(self) -> float:
         """Count a training batch; its weight in the running statistics."""

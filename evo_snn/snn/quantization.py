@@ -64,16 +64,11 @@ def weight_levels(weight: Tensor, bits: int, *, per_channel: bool = True) -> tup
         The levels as floats, shaped as the weight, and the scales, (out, 1, …) or (1, 1, …), > 0.
     """
     dims = tuple(range(1, weight.ndim)) if per_channel else tuple(range(weight.ndim))
-    rms = weight.detach().square().mean(dim=dims, keepdim=True).sqrt()
-    scale = (NORMAL_STEP[bits] * rms).clamp_min(torch.finfo(weight.dtype).tiny)
+    weight = weight.detach()
+    rms = weight.square().mean(dim=dims, keepdim=True).sqrt_()
+    scale = rms.mul_(NORMAL_STEP[bits]).clamp_min_(torch.finfo(weight.dtype).tiny)
     largest = 2 ** (bits - 1) - 1
-    return (weight.detach() / scale).round().clamp(-largest, largest), scale
-
-
-def quantized_weight(weight: Tensor, bits: int, *, per_channel: bool = True) -> Tensor:
-    """The weight at its own bits, gradient straight through."""
-    levels, scale = weight_levels(weight, bits, per_channel=per_channel)
-    return straight_through(weight, levels * scale)
+    return (weight / scale).round_().clamp_(-largest, largest), scale
 
 
 def quantized_input(x: Tensor, bits: int) -> Tensor:

@@ -26,6 +26,7 @@ SUPER, TRIANGLE, TANH, CIRC, ERFC = 0, 1, 2, 3, 4
 
 # Places in ``p``
 ZERO, ONE, TWO, THRESHOLD, LEAK, SYNAPTIC, ALPHA, LOWEST, HIGHEST, ROOT_OF_PI = range(10)
+PLACES = 10
 
 FLUSH = 16
 """Groups whose sums are added up in the type of the data before they join float64 sums."""

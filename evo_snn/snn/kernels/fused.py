@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,13 +23,6 @@ _SURROGATES = {
 
 GROUP = 8192
 """Values of a group times time steps, about: all that a group needs stays in the first caches."""
-
-
-class Moments(NamedTuple):
-    """Mean and variance by channel, (channels,) each; the variance divided by the number."""
-
-    mean: Tensor
-    variance: Tensor
 
 
 def fire(
@@ -61,13 +54,12 @@ def fire_normalised(
     maps: Tensor,
     steps_in: int,
     time_steps: int,
-    scale: Tensor,
-    shift: Tensor,
+    affine: tuple[Tensor, Tensor],
     floor: float,
     threshold: Tensor,
     leak: Tensor | None,
     state_step: Tensor | None,
-) -> tuple[Tensor, Moments]:
+) -> tuple[Tensor, NDArray[Any]]:
     """As `fire`, of maps that batch normalisation has normalised by their own moments.
 
     Args:
@@ -75,23 +67,27 @@ def fire_normalised(
         maps: (steps_in x batch, channels, …).
         steps_in: T, or 1 where all steps are equal.
         time_steps: as for `fire`.
-        scale: (channels,), batch normalisation's gain.
-        shift: (channels,), its offset.
+        affine: batch normalisation's gain and offset, (channels,) each.
         floor: what it adds to a variance.
         threshold: as for `fire`.
         leak: as for `fire`.
         state_step: as for `fire`.
 
     Returns:
-        Spikes (T x batch, channels, …) and the moments of the maps, which carry no gradient.
+        Spikes (T x batch, channels, …), and mean and variance of the maps, (2, channels) float64,
+        the variance divided by the number.
     """
     call = _Call(dynamics, maps, steps_in, time_steps, state_step)
-    spikes, mean, variance = _FireNormalised.apply(maps, scale, shift, threshold, leak, floor, call)
-    return spikes, Moments(mean, variance)
+    call.moments = np.zeros((2, call.channels))
+    spikes = _FireNormalised.apply(maps, *affine, threshold, leak, floor, call)
+    return spikes, call.moments
 
 
 class _Call:
     """One call's maps and settings, as the loops want them."""
+
+    constants: NDArray[Any]
+    moments: NDArray[np.float64]
 
     def __init__(
         self,
@@ -108,26 +104,20 @@ class _Call:
         self.dtype = self.flat.dtype
         self.kind = _KINDS[dynamics.kind]
         self.quantized = state_step is not None
-        step = torch.ones(self.channels) if state_step is None else state_step
-        self.step = _array(step, self.dtype)
+        self.step = np.ones(self.channels, self.dtype) if state_step is None else _array(state_step)
         self.group = self.channels * max(1, GROUP // (self.channels * time_steps))
 
     def set_constants(self, threshold: Tensor, leak: Tensor | None) -> None:
         """What the loops need as numbers, by their places."""
-        half = 2.0 ** (self.dynamics.state_bits - 1)
-        values = {
-            compiled.ZERO: 0.0,
-            compiled.ONE: 1.0,
-            compiled.TWO: 2.0,
-            compiled.THRESHOLD: float(threshold),
-            compiled.LEAK: 1.0 if leak is None else float(leak),
-            compiled.SYNAPTIC: self.dynamics.synaptic_leak,
-            compiled.ALPHA: self.dynamics.alpha,
-            compiled.LOWEST: -half,
-            compiled.HIGHEST: half - 1,
-            compiled.ROOT_OF_PI: np.pi**0.5,
-        }
-        self.constants = np.array([values[place] for place in range(len(values))], self.dtype)
+        dynamics, p = self.dynamics, np.empty(compiled.PLACES, self.dtype)
+        half = 2.0 ** (dynamics.state_bits - 1)
+        p[compiled.ZERO], p[compiled.ONE], p[compiled.TWO] = 0, 1, 2
+        p[compiled.THRESHOLD] = threshold.item()
+        p[compiled.LEAK] = 1 if leak is None else leak.item()
+        p[compiled.SYNAPTIC], p[compiled.ALPHA] = dynamics.synaptic_leak, dynamics.alpha
+        p[compiled.LOWEST], p[compiled.HIGHEST] = -half, half - 1
+        p[compiled.ROOT_OF_PI] = np.pi**0.5
+        self.constants = p
 
     def spikes(self, scale: NDArray[Any], shift: NDArray[Any]) -> Tensor:
         """Run forward."""
@@ -186,8 +176,8 @@ class _Fire(torch.autograd.Function):
         of_current, totals = ctx.call.gradients(*ctx.unit, gradients[0])
         return (
             _shaped(of_current, maps),
-            _tensor(totals[0].sum(), maps),
-            _tensor(totals[1].sum(), maps) if ctx.needs_input_grad[2] else None,
+            _scalar(totals[0].sum(), maps),
+            _scalar(totals[1].sum(), maps) if ctx.needs_input_grad[2] else None,
             None,
         )
 
@@ -203,44 +193,40 @@ class _FireNormalised(torch.autograd.Function):
         leak: Tensor | None,
         floor: float,
         call: _Call,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> Tensor:
         call.set_constants(threshold, leak)
-        moments = np.zeros((2, call.channels))
-        compiled.moments(call.flat, call.group, moments)
-        mean, inverse = moments[0], 1 / np.sqrt(moments[1] + floor)
-        gain = _array(scale, np.float64) * inverse
-        offset = _array(shift, np.float64) - gain * mean
-        ctx.save_for_backward(maps)
-        ctx.call, ctx.affine = call, (gain.astype(call.dtype), offset.astype(call.dtype))
-        ctx.mean, ctx.inverse, ctx.gain = mean, inverse, gain
-        mean_out, variance_out = _tensor(moments[0], maps), _tensor(moments[1], maps)
-        ctx.mark_non_differentiable(mean_out, variance_out)
-        return call.spikes(*ctx.affine), mean_out, variance_out
+        compiled.moments(call.flat, call.group, call.moments)
+        mean, inverse = call.moments[0], 1 / np.sqrt(call.moments[1] + floor)
+        gain = _array(scale) * inverse
+        offset = _array(shift) - gain * mean
+        ctx.save_for_backward(maps)  # so that a change in place is noticed
+        ctx.call, ctx.inverse, ctx.gain = call, inverse, gain
+        ctx.affine = gain.astype(call.dtype), offset.astype(call.dtype)
+        return call.spikes(*ctx.affine)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Ioffe & Szegedy, "Batch normalization", ICML 2015, section 3."""
         (maps,) = ctx.saved_tensors
         call: _Call = ctx.call
+        mean = call.moments[0]
         scale, shift = ctx.affine
         gradient, totals = call.gradients(scale, shift, gradients[0])
-        of_shift = totals[2]
-        of_scale = (totals[3] - ctx.mean * of_shift) * ctx.inverse
+        of_threshold, of_leak, of_shift, of_scaled = totals
+        of_scale = (of_scaled - mean * of_shift) * ctx.inverse
         number = len(call.flat) // call.channels
-        factors = np.empty((3, call.channels))
-        factors[0] = ctx.gain
-        factors[2] = -ctx.gain * ctx.inverse * of_scale / number
-        factors[1] = -ctx.gain * of_shift / number - factors[2] * ctx.mean
+        factors = np.empty((3, call.channels), call.dtype)
+        by_maps = -ctx.gain * ctx.inverse * of_scale / number
+        factors[0], factors[2] = ctx.gain, by_maps
+        factors[1] = -ctx.gain * of_shift / number - by_maps * mean
         if ctx.needs_input_grad[0]:
-            compiled.through_normalisation(
-                call.flat, factors.astype(call.dtype), call.group, gradient
-            )
+            compiled.through_normalisation(call.flat, factors, call.group, gradient)
         return (
             _shaped(gradient, maps) if ctx.needs_input_grad[0] else None,
-            _tensor(of_scale, maps),
-            _tensor(of_shift, maps),
-            _tensor(totals[0].sum(), maps),
-            _tensor(totals[1].sum(), maps) if ctx.needs_input_grad[4] else None,
+            torch.from_numpy(of_scale.astype(call.dtype)),
+            torch.from_numpy(of_shift.astype(call.dtype)),
+            _scalar(of_threshold.sum(), maps),
+            _scalar(of_leak.sum(), maps) if ctx.needs_input_grad[4] else None,
             None,
             None,
         )
@@ -264,9 +250,10 @@ def _channels_first(array: NDArray[Any]) -> Tensor:
     return x.permute(0, x.ndim - 1, *range(1, x.ndim - 1))
 
 
-def _array(x: Tensor, dtype: Any) -> NDArray[Any]:
-    return x.detach().contiguous().numpy().astype(dtype, copy=False)
+def _array(x: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = x.detach().contiguous().numpy()
+    return array
 
 
-def _tensor(values: Any, like: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=like.dtype)
+def _scalar(value: float, like: Tensor) -> Tensor:
+    return torch.tensor(value, dtype=like.dtype)

@@ -15,13 +15,18 @@ from evo_snn.snn.quantization import (
     quantized_input,
     quantized_leak,
     quantized_state,
-    quantized_weight,
     state_step,
     straight_through,
     weight_levels,
 )
 
 BITS = st.integers(2, 8)
+
+
+def quantized_weight(weight, bits, *, per_channel=True):
+    """What a layer's product has in place of a weight."""
+    levels, scale = weight_levels(weight, bits, per_channel=per_channel)
+    return straight_through(weight, levels * scale)
 
 
 def mean_squared_error(step, bits):
