@@ -158,7 +158,7 @@ def plainly_run(layer, ran, deployed):
     """Input, weight and output of a layer, as if nothing were done to make it fast."""
     # one dimension is run as two, the first of size 1
     read, weight, result = [x.squeeze(2) for x in ran] if len(layer.kernel) == 1 else ran
-    if layer.pool_kind != "average" or max(layer.pool, default=1) == 1:
+    if weight.shape[2:] == layer.kernel or not layer.kernel:
         return read, weight, result
     # run with the pooled kernel, in strides
     assert weight.shape[2:] == tuple(k + 1 for k in layer.kernel)
