@@ -76,7 +76,7 @@ class Network(nn.Module):
                 scores = scores + module(source).unflatten(0, (-1, batch)).mean(0)
             else:
                 spikes = self._fire(layer, module, source, batch, kernel)
-                maps[layer.name] = stored_map(layer, spikes, maps)
+                maps[layer.name] = stored_map(layer, spikes, maps, kernel)
             if observe:
                 observe(layer, source, spikes)
         return scores
@@ -157,15 +157,23 @@ def slot(name: str) -> str:
     return name.replace(".", "_")
 
 
-def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor]) -> Tensor:
+def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor], kernel: str) -> Tensor:
     """The map that later layers read: spikes, OR-pooled, with the skip links merged."""
     stored = spikes
     if layer.pool_kind == "max" and max(layer.pool, default=1) > 1:
-        stored = _MAXIMUM[len(layer.pool)](spikes, layer.pool)
+        stored = _or_pooled(spikes, layer.pool, kernel)
     for skip in layer.skips:
         merge = torch.add if layer.skip_kind == "add" else torch.maximum
         stored = merge(stored, maps[skip])
     return stored
+
+
+def _or_pooled(spikes: Tensor, window: tuple[int, ...], kernel: str) -> Tensor:
+    if kernel == "numba":
+        from evo_snn.snn.kernels.pooling import or_pooled
+
+        return or_pooled(spikes, window)
+    return _MAXIMUM[len(window)](spikes, window)
 
 
 def in_channels_last(x: Tensor) -> Tensor:
