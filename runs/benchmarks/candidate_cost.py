@@ -2,8 +2,9 @@
 
 A search in this process, with watches on the functions that a candidate passes through; a part's
 time is its own, without that of parts within it. Then the same search on one worker process: what
-a generation takes beyond its evaluations and the driver's parts is the way to the worker and back.
-The first generation is left out there, since the worker starts in it.
+its generations take beyond their evaluations is time in which the worker waits, for what the driver
+does and for the way between them. Much of the driver's work is done while the worker trains. The
+first generation is left out there, since the worker starts in it.
 
     python runs/benchmarks/candidate_cost.py --out runs/out/candidate_cost.json
 """
@@ -32,7 +33,7 @@ from speed.document import written
 CONFIG = Path(__file__).resolve().parent.parent / "digits.toml"
 
 STEPS = "gradient steps"
-DISPATCH = "to a worker process and back"
+WAITING = "a worker waits for the next"
 WORKER_PARTS: Mapping[str, Sequence[str]] = {
     "build": ["evo_snn.evaluation:build"],
     "inherit": ["evo_snn.evaluation:inherit", "evo_snn.evaluation:read_tensors"],
@@ -54,9 +55,12 @@ WORKER_PARTS: Mapping[str, Sequence[str]] = {
 DRIVER_PARTS: Mapping[str, Sequence[str]] = {
     "breed": ["evo_snn.algorithms:PymooAlgorithm.ask"],
     "decode": ["evo_snn.design_space:DesignSpace.designs", "evo_snn.design_space:DesignSpace.key"],
-    "known costs, budgets": ["evo_snn.loop:known_metrics", "evo_snn.loop:Loop._drafts"],
-    "make the task": ["evo_snn.loop:Loop._task"],
-    "store": ["evo_snn.loop:Loop._keep", "evo_snn.loop:Loop._judged"],
+    "known costs, drafts": [
+        "evo_snn.generation:known_metrics",
+        "evo_snn.generation:Generation._evaluate_on",
+    ],
+    "make the task": ["evo_snn.generation:Generation._task"],
+    "store": ["evo_snn.generation:Generation._keep", "evo_snn.generation:Generation._judged"],
     "end of a generation": ["evo_snn.loop:Loop._finish", "evo_snn.loop:Loop._tell"],
 }
 
@@ -123,11 +127,11 @@ def measured(overrides: Mapping[str, Any]) -> dict[str, Any]:
             here = searched(folder / "here", overrides, "sequential")
         trained = sum(trainings(here).values())
         spent = {part: 1e3 * watch.seconds[part] / trained for part in watch.parts}
-        outside, start = beyond_evaluations(searched(folder / "away", overrides, "loky"))
-    dispatch = 1e3 * outside - sum(spent[part] for part in DRIVER_PARTS)
+        waiting, start = beyond_evaluations(searched(folder / "away", overrides, "loky"))
     return {
         "candidates": trained,
-        "milliseconds": {**spent, DISPATCH: dispatch},
+        "worker_milliseconds": {part: spent[part] for part in WORKER_PARTS} | {WAITING: waiting},
+        "driver_milliseconds": {part: spent[part] for part in DRIVER_PARTS},
         "start_of_a_worker_seconds": start,
     }
 
@@ -140,7 +144,7 @@ def trainings(run: Run) -> dict[int, int]:
 
 
 def beyond_evaluations(run: Run) -> tuple[float, float]:
-    """Seconds a candidate that a run's later generations took beyond their evaluations.
+    """Milliseconds a candidate that a run's later generations took beyond their evaluations.
 
     And seconds that the first took beyond that, in which the worker starts.
     """
@@ -152,23 +156,40 @@ def beyond_evaluations(run: Run) -> tuple[float, float]:
     first, *later = sorted(rest)
     counts = trainings(run)
     mean = sum(rest[number] for number in later) / sum(counts.get(number, 0) for number in later)
-    return mean, rest[first] - mean * counts[first]
+    return 1e3 * mean, rest[first] - mean * counts[first]
+
+
+def fixed_cost(found: Mapping[str, Any]) -> tuple[float, float]:
+    """Milliseconds of a worker beside a candidate's gradient steps, and if the driver had no help.
+
+    The second is the sum of all parts, as if nothing of the driver's were done while workers train.
+    """
+    worker, driver = found["worker_milliseconds"], found["driver_milliseconds"]
+    own = sum(worker.values()) - worker[STEPS] - worker[WAITING]
+    return own + worker[WAITING], own + max(worker[WAITING], sum(driver.values()))
+
+
+def rows(found: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Part, milliseconds, share of the gradient steps: a worker's, both sums, the driver's."""
+    worker, driver = found["worker_milliseconds"], found["driver_milliseconds"]
+    waited, alone = fixed_cost(found)
+    parts = [
+        *sorted(worker.items(), key=lambda one: -one[1]),
+        ("all but the gradient steps", waited),
+        *((f"driver: {part}", time_) for part, time_ in driver.items()),
+        ("the same, if the driver worked while no worker trains", alone),
+    ]
+    return [(part, time_, time_ / worker[STEPS]) for part, time_ in parts]
 
 
 def table(found: Mapping[str, Any]) -> Table:
-    """Parts, the most expensive first."""
-    milliseconds = found["milliseconds"]
-    steps = milliseconds[STEPS]
-    made = Table(
-        "part", title=f"A candidate of digits, mean of {found['candidates']}", title_justify="left"
-    )
+    """The parts on a terminal."""
+    title = f"A candidate of digits, mean of {found['candidates']}"
+    made = Table("part", title=title, title_justify="left")
     made.add_column("ms", justify="right")
     made.add_column("of its gradient steps", justify="right")
-    for part, time_ in sorted(milliseconds.items(), key=lambda one: -one[1]):
-        made.add_row(part, f"{time_:.2f}", f"{time_ / steps:.1%}")
-    fixed = sum(milliseconds.values()) - steps
-    made.add_section()
-    made.add_row("all but the gradient steps", f"{fixed:.2f}", f"{fixed / steps:.1%}")
+    for part, time_, share in rows(found):
+        made.add_row(part, f"{time_:.2f}", f"{share:.1%}")
     start = found["start_of_a_worker_seconds"]
     made.caption = f"a worker starts in {start:.1f} s, data included: once a search"
     return made

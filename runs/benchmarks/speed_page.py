@@ -126,16 +126,10 @@ def growth(document: Document) -> str:
 
 def candidate(document: Document) -> str:
     """What a candidate costs, part by part."""
-    from candidate_cost import STEPS
+    from candidate_cost import STEPS, rows
 
-    spent = document["milliseconds"]
-    rows = [
-        [part, f"{time:.2f}", f"{time / spent[STEPS]:.1%}"]
-        for part, time in sorted(spent.items(), key=lambda one: -one[1])
-    ]
-    fixed = sum(spent.values()) - spent[STEPS]
-    rows.append([f"**all but the {STEPS}**", f"{fixed:.2f}", f"**{fixed / spent[STEPS]:.1%}**"])
-    return markdown(["part", "ms", f"of the {STEPS}"], rows)
+    cells = [[part, f"{time:.2f}", f"{share:.1%}"] for part, time, share in rows(document)]
+    return markdown(["part", "ms", f"of the {STEPS}"], cells)
 
 
 def throughput(document: Document) -> str:

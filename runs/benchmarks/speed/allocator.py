@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Literal
+
+from evo_snn.allocator import keep_freed_memory
 
 Allocator = Literal["default", "worker"]
 
@@ -17,23 +18,12 @@ _SETTLED = {_MMAP_THRESHOLD: 32 * _MEGABYTE, _TRIM_THRESHOLD: 64 * _MEGABYTE}
 
 def use(setting: Allocator) -> None:
     """Set the allocator of this process; nothing where the C library has no such settings."""
-    mallopt = _mallopt()
-    if mallopt is None:
-        return
     if setting == "worker":
-        _keep(mallopt)
-    else:
-        for parameter, value in _SETTLED.items():
-            mallopt(parameter, value)
-
-
-def _keep(mallopt: Callable[[int, int], int]) -> None:
-    mallopt(_MMAP_THRESHOLD, 1 << 30)
-    mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def _mallopt() -> Callable[[int, int], int] | None:
+        keep_freed_memory()
+        return
     try:
-        return ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return None
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # not glibc; TypeError is Windows'
+        return
+    for parameter, value in _SETTLED.items():
+        mallopt(parameter, value)
