@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hardware import Cost
 
 _UNITS = {"mm2": "mm2", "um2": "um2", "uj": "uJ", "mj": "mJ", "nj": "nJ", "ms": "ms", "us": "us"}
-_NOT_METRICS = frozenset({"key", "genome", "state", "generation", "parents"})
+_NOT_METRICS = frozenset({"key", "genome", "state", "generation", "parents", "training_steps"})
 _USUAL = ("accuracy", "area_mm2", "energy_uj", "latency_ms")
 
 

@@ -54,7 +54,7 @@ __all__ = [
 Plugins = Iterable[PluginFile | str | Path]
 
 
-RESERVED = frozenset({"key", "genome", "state", "generation", "parents"})
+RESERVED = frozenset({"key", "genome", "state", "generation", "parents", "training_steps"})
 """Columns of a run's tables that are no metrics, beside those of chip genes."""
 
 

@@ -33,7 +33,14 @@ DATA_DIGEST = "data_digest"
 DEVICE_DIGEST = "device_digest"  # of a user's device file
 ON_CHIP_PATH = "on_chip_path"  # how accuracies on the chip were measured
 
-_FIXED_COLUMNS = ("key", "genome", "state", "generation", "parents")
+_FIXED_COLUMNS = {
+    "key": str,
+    "genome": object,
+    "state": str,
+    "generation": int,
+    "parents": object,
+    "training_steps": int,
+}
 
 
 def open_run(folder: str | Path) -> "Run":
@@ -149,8 +156,9 @@ class Run:
 
         Returns:
             One row a candidate: ``key``, ``genome`` (tuple), ``state``, ``generation``, ``parents``
-            (tuple of keys), ``chip.KEY`` for each chip gene, then one column a metric, objectives
-            first; NaN where a candidate has no such metric.
+            (tuple of keys), ``training_steps`` (its own, not its ancestors'), ``chip.KEY`` for each
+            chip gene, then one column a metric, objectives first; NaN where a candidate has no such
+            metric.
         """
         with self._store() as store:
             everything = store.candidates(details=False)
@@ -275,7 +283,7 @@ class Run:
     def _table(self, candidates: Sequence[Candidate]) -> pd.DataFrame:
         columns: dict[str, Any] = {
             name: pd.Series([getattr(candidate, name) for candidate in candidates], dtype=kind)
-            for name, kind in zip(_FIXED_COLUMNS, (str, object, str, int, object), strict=True)
+            for name, kind in _FIXED_COLUMNS.items()
         }
         chosen = [chosen_values(self._space, candidate.genome) for candidate in candidates]
         for key in dict.fromkeys(key for values in chosen for key in values):

@@ -88,6 +88,9 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
                 "violations": dict(candidate.violations),
                 "failure": candidate.failure,
                 "training_steps": candidate.training_steps,
+                "rungs": [
+                    {"steps": one.steps, "metrics": dict(one.metrics)} for one in candidate.rungs
+                ],
                 "architecture": candidate.architecture,
                 "workload": candidate.workload,
                 "cost": cost,
@@ -100,6 +103,7 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
     print_values("\nmetrics", candidate.metrics)
     if run.on_chip_path:
         print_lines(f"  accuracies on the chip by the {run.on_chip_path} path")
+    _print_rungs(run, candidate)
     if candidate.violations:
         print_values("\nviolated constraints", candidate.violations)
     _print_architecture(candidate.architecture)
@@ -114,7 +118,7 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
 
 def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
     """The JSON document of ``front`` and ``candidates`` for a table of either."""
-    metrics, chip = metric_columns(table), chip_columns(table)
+    metrics, chip, steps = metric_columns(table), chip_columns(table), _steps_column(table)
     rows = [
         {
             "key": row["key"],
@@ -122,6 +126,7 @@ def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
             "state": row["state"],
             "generation": row["generation"],
             "parents": list(row["parents"]),
+            **{name: row[name] for name in steps},
             **({"chip": {name.removeprefix(PREFIX): row[name] for name in chip}} if chip else {}),
             "metrics": {name: row[name] for name in metrics if row[name] == row[name]},
         }
@@ -143,9 +148,9 @@ def print_front(run: "Run", table: "pd.DataFrame") -> None:
 
 def print_candidates(title: str, run: "Run", table: "pd.DataFrame") -> None:
     """Candidates as a table: keys, objectives with their units, and what their chips are."""
-    chip = chip_columns(table)
-    names = [*(objective.name for objective in run.objectives), *chip]
-    headers = [*(_header(each.name, each.unit) for each in run.objectives), *chip]
+    steps, chip = _steps_column(table), chip_columns(table)
+    names = [*steps, *(objective.name for objective in run.objectives), *chip]
+    headers = [*steps, *(_header(each.name, each.unit) for each in run.objectives), *chip]
     rows = [
         (short(row["key"]), row["state"], row["generation"], *(row[name] for name in names))
         for row in table.to_dict("records")
@@ -185,13 +190,20 @@ def _bound(bound: "float | Mapping[str, float | None] | None", values: "pd.Serie
 
 def metric_columns(table: "pd.DataFrame") -> list[str]:
     """The metrics of a table of candidates."""
-    fixed = {"key", "genome", "state", "generation", "parents", *chip_columns(table)}
+    fixed = {"key", "genome", "state", "generation", "parents", "training_steps"}
+    fixed |= {*chip_columns(table)}
     return [str(name) for name in table.columns if name not in fixed]
 
 
 def chip_columns(table: "pd.DataFrame") -> list[str]:
     """The chip genes of a table of candidates."""
     return [str(name) for name in table.columns if str(name).startswith(PREFIX)]
+
+
+def _steps_column(table: "pd.DataFrame") -> list[str]:
+    """The column of training steps, where candidates climbed a ladder to different rungs."""
+    given = table["training_steps"]
+    return ["training_steps"] if given[given > 0].nunique() > 1 else []
 
 
 def ancestors(run: "Run", candidate: "Candidate") -> list[dict[str, Any]]:
@@ -240,6 +252,16 @@ def _print_architecture(architecture: Mapping[str, Any]) -> None:
     if columns:
         rows = [[layer.get(name) for name in columns] for layer in layers]
         print_table("\nlayers", columns, rows)
+
+
+def _print_rungs(run: "Run", candidate: "Candidate") -> None:
+    """What it had come to on each rung of the ladder, in the objectives."""
+    if candidate.rungs:
+        names = [objective.name for objective in run.objectives]
+        rows = [
+            [rung.steps, *(rung.metrics.get(name) for name in names)] for rung in candidate.rungs
+        ]
+        print_table("\nrungs of the ladder", ["steps", *names], rows)
 
 
 def _flat(layer: Mapping[str, Any]) -> dict[str, Any]:

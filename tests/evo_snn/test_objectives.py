@@ -120,7 +120,9 @@ def test_a_broken_plugin_gives_one_line(tmp_path: Path, text: str, says: str) ->
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["key", "genome", "state", "generation", "parents"])
+@pytest.mark.parametrize(
+    "name", ["key", "genome", "state", "generation", "parents", "training_steps"]
+)
 def test_a_name_that_tables_need_is_no_metric(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, GOOD.replace("def depth", f"def {name}"))
     with pytest.raises(RequestError, match=f"objectives.plugins: got '{name}'.*another name"):

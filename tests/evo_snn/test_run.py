@@ -28,6 +28,7 @@ def test_candidates_are_a_table_in_the_order_of_evaluation(finished_run):
         "state",
         "generation",
         "parents",
+        "training_steps",
         "accuracy",
         "area_mm2",
         "energy_uj",
