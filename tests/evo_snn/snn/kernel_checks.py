@@ -19,8 +19,8 @@ their last bits are lost."""
 
 def spikes_of(kernel, neurons, current, time_steps):
     """Spikes of a kernel, without gradients."""
-    threshold = torch.tensor(neurons.threshold, dtype=current.dtype)
-    leak = torch.tensor(neurons.leak, dtype=current.dtype) if neurons.has_leak else None
+    threshold = current.new_tensor(neurons.threshold)
+    leak = current.new_tensor(neurons.leak) if neurons.has_leak else None
     return fire(
         _dynamics(neurons), current, time_steps, threshold, leak, neurons.step, kernel=kernel
     )
@@ -32,10 +32,8 @@ def by_kernel(kernel, neurons, current, time_steps, weight):
     The current's gradient is taken where it is, in whatever layout it has.
     """
     current = current.detach().requires_grad_()
-    threshold = torch.tensor(neurons.threshold, dtype=current.dtype, requires_grad=True)
-    leak = None
-    if neurons.has_leak:
-        leak = torch.tensor(neurons.leak, dtype=current.dtype, requires_grad=True)
+    threshold = current.new_tensor(neurons.threshold, requires_grad=True)
+    leak = current.new_tensor(neurons.leak, requires_grad=True) if neurons.has_leak else None
     spikes = fire(
         _dynamics(neurons), current, time_steps, threshold, leak, neurons.step, kernel=kernel
     )
@@ -44,8 +42,11 @@ def by_kernel(kernel, neurons, current, time_steps, weight):
     return Fired(spikes.detach(), *gradients, *[None] * (3 - len(gradients)))
 
 
-def assert_as_norse(kernel, neurons, current, time_steps, weight=None, tight=None):
-    """Equal spikes, equal gradients; what fired is returned."""
+def assert_as_norse(kernel, neurons, current, time_steps, weight=None, tight=None, least=NOTHING):
+    """Equal spikes, equal gradients; what fired is returned.
+
+    Gradients differ by ``tight`` of their size at most, which counts as ``least`` or more.
+    """
     if weight is None:
         weight = random_weight(current, time_steps)
     theirs, sizes = by_norse(neurons, current, time_steps, weight)
@@ -58,22 +59,22 @@ def assert_as_norse(kernel, neurons, current, time_steps, weight=None, tight=Non
     assert ours.spikes.shape == (time_steps, *current.shape[1:])
     assert torch.equal(ours.spikes, theirs.spikes)
     assert ours.current.shape == current.shape
-    assert difference(ours.current, theirs.current) <= tight
+    assert difference(ours.current, theirs.current, least) <= tight
     for mine, norses, size in zip(
         (ours.threshold, ours.leak), (theirs.threshold, theirs.leak), sizes, strict=False
     ):
         assert mine.shape == ()
         assert mine.dtype == current.dtype
-        assert abs(mine.item() - norses.item()) <= tight * max(size, NOTHING)
+        assert abs(mine.item() - norses.item()) <= tight * max(size, least)
     return ours
 
 
-def difference(ours, theirs):
+def difference(ours, theirs, least=NOTHING):
     """The largest difference as a share of the largest entry; 0 of nothing."""
     if not theirs.numel():
         return 0.0
     assert torch.isfinite(theirs).all()
-    largest = max(theirs.abs().max().item(), NOTHING)
+    largest = max(theirs.abs().max().item(), least)
     return (ours - theirs).abs().max().item() / largest
 
 
