@@ -26,7 +26,7 @@ from genomes.errors import RequestError, request_error, unknown_name
 from hardware.conditions import Conditions
 
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
-Strategy = Literal["none", "parents", "shared"]
+Strategy = Literal["none", "parents", "shared", "nearest"]
 Kernel = Literal["auto", "numba", "torch", "norse"]
 
 Count = Annotated[int, Field(strict=True, ge=1)]

@@ -16,7 +16,6 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -43,16 +42,11 @@ from evo_snn.training import (
     fit,
     make_reproducible,
     plain_torch,
-    random_batches,
 )
 from genomes.architecture import Architecture
 from genomes.workload import Workload
 from hardware import Chip, Cost, estimate
 from hardware.conditions import Conditions
-
-RECALIBRATION_BATCHES = 4
-"""Batches over which inherited networks' statistics are measured before training: other slices,
-bits, thresholds or sources of a layer make its parent's statistics stale."""
 
 
 @dataclass(frozen=True)
@@ -283,8 +277,8 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
     sources = [_source(path) for path in task.sources]
     if task.rung:
         restore(network, sources[0])
-    elif inherit(network, sources):
-        network.recalibrate(_some_batches(train, settings.training.batch_size, task.seed))
+    else:
+        inherit(network, sources)
     before, after = ((0, *settings.rungs)[task.rung :])[:2]
     steps = after - before
     fitted = fit(
@@ -315,12 +309,6 @@ def _source(path: Path) -> Mapping[str, torch.Tensor]:
         return read_tensors(path)
     except (OSError, SafetensorError) as error:
         raise DamagedWeightsError(path, error) from error
-
-
-def _some_batches(train: Samples, batch_size: int, seed: int) -> list[torch.Tensor]:
-    """A few batches of the training part, drawn at random."""
-    batches = random_batches(len(train), batch_size, torch.Generator().manual_seed(seed))
-    return [train.x[chosen.to(train.x.device)] for chosen in islice(batches, RECALIBRATION_BATCHES)]
 
 
 def _check_finite(metrics: Mapping[str, float]) -> None:

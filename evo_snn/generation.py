@@ -139,12 +139,12 @@ class Generation:
             genome=draft.genome,
             architecture=architecture,
             chip=chip,
-            sources=self._sources(rung, draft),
+            sources=self._sources(rung, draft, architecture),
             seed=derived_seed(self.plan.config.search.seed, draft.key),
             rung=rung,
         )
 
-    def _sources(self, rung: int, draft: Candidate) -> tuple[Path, ...]:
+    def _sources(self, rung: int, draft: Candidate, architecture: Architecture) -> tuple[Path, ...]:
         """Where its weights come from: on a higher rung from itself."""
         if rung:
             own = self.store.weights_path(draft.key)
@@ -153,7 +153,7 @@ class Generation:
             return (own,)
         parents = [self.known[key] for key in draft.parents]
         network = self.plan.space.network_part(draft.genome).tolist()
-        return self.strategy.sources(network, parents)
+        return self.strategy.sources(architecture, network, parents)
 
     def _judged(self, draft: Candidate, outcome: Outcome) -> Candidate:
         """A draft with what came of its evaluation, and of those on lower rungs."""

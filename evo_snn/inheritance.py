@@ -9,12 +9,18 @@ order in which workers finish changes nothing.
 - ``parents``: from the parents' trained weights, the more similar parent first.
 - ``shared``: from one bank with the largest tensor of every slot, into which each generation's
   trained weights are written back in a fixed order.
+- ``nearest``: from the most alike networks of those whose weights are kept, parents or not.
+
+A copy is meant to compute what its source did: gains follow the thresholds and leaks that a child
+begins with, a read-out follows the size of the map that it reads, and a convolution that no source
+has begins near the identity (as net2net does: Chen, Goodfellow & Shlens, ICLR 2016).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from math import log
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +33,7 @@ from evo_snn.snn.network import slot
 from evo_snn.snn.neurons import SpikingNeuron
 from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
 from evo_snn.store import Store
-from genomes.architecture import Layer
+from genomes.architecture import Architecture, Layer
 
 Tensors = Mapping[str, Tensor]
 
@@ -39,10 +45,13 @@ class Strategy(ABC):
         self._store = store
 
     @abstractmethod
-    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(
+        self, architecture: Architecture, network: Sequence[int], parents: Sequence[Candidate]
+    ) -> tuple[Path, ...]:
         """The weight files that a new candidate may copy from, best first.
 
         Args:
+            architecture: of its network.
             network: the genes of its network, without those of its chip.
             parents: with all of theirs.
         """
@@ -55,7 +64,9 @@ class Strategy(ABC):
 class NoInheritance(Strategy):
     """Every candidate starts afresh."""
 
-    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(
+        self, architecture: Architecture, network: Sequence[int], parents: Sequence[Candidate]
+    ) -> tuple[Path, ...]:
         """Nothing."""
         return ()
 
@@ -63,7 +74,9 @@ class NoInheritance(Strategy):
 class FromParents(Strategy):
     """From the parents' trained weights, the parent with fewer differing genes first."""
 
-    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(
+        self, architecture: Architecture, network: Sequence[int], parents: Sequence[Candidate]
+    ) -> tuple[Path, ...]:
         """The weight files of the trained parents."""
 
         def differing(parent: Candidate) -> int:
@@ -81,7 +94,9 @@ class SharedBank(Strategy):
     Cells that no candidate has written yet are NaN, and are not copied.
     """
 
-    def sources(self, network: Sequence[int], parents: Sequence[Candidate]) -> tuple[Path, ...]:
+    def sources(
+        self, architecture: Architecture, network: Sequence[int], parents: Sequence[Candidate]
+    ) -> tuple[Path, ...]:
         """The bank of the last finished generation."""
         path = self._store.shared_bank_path()
         return () if path is None else (path,)
@@ -100,10 +115,89 @@ class SharedBank(Strategy):
         return to_bytes(bank) if bank else None
 
 
+class Nearest(Strategy):
+    """From the most alike of all trained networks of finished generations that are kept.
+
+    Alike is who computes the same: `unlikeness` of architectures. Of equally alike ones the more
+    accurate comes first.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._known: dict[str, tuple[Architecture, float]] = {}
+        self._finished = 0
+
+    def sources(
+        self, architecture: Architecture, network: Sequence[int], parents: Sequence[Candidate]
+    ) -> tuple[Path, ...]:
+        """The weight files of the most alike networks."""
+        self._learn()
+        order = sorted(
+            self._known,
+            key=lambda key: (
+                unlikeness(architecture, self._known[key][0]),
+                -self._known[key][1],
+                key,
+            ),
+        )
+        paths = (self._store.weights_path(key) for key in order[:NEIGHBOURS])
+        return tuple(path for path in paths if path is not None)
+
+    def _learn(self) -> None:
+        """Look at what is kept of finished generations, once a generation."""
+        generations = self._store.generations()
+        if len(generations) == self._finished:
+            return
+        self._finished = len(generations)
+        kept = {key for one in generations for key in one.keys} & set(self._store.weights_digests())
+        self._known = {key: self._known.get(key) or self._looked_up(key) for key in sorted(kept)}
+
+    def _looked_up(self, key: str) -> tuple[Architecture, float]:
+        candidate = self._store.candidate(key)
+        architecture = Architecture.from_description(candidate.architecture)
+        return architecture, candidate.metrics.get("accuracy", 0.0)
+
+
+NEIGHBOURS = 2
+"""Networks that a child of ``nearest`` may copy from: the second where the first lacks a layer."""
+
+
+def unlikeness(child: Architecture, source: Architecture) -> float:
+    """How much of what a source computes is lost when a child copies it: 0 for nothing.
+
+    The weights are about the accuracy that children of trained digits networks lost at once by a
+    change of one gene (``docs/inheritance.md``): all of it where the layers are others, half of it
+    where a layer reads a map of another size, little for widths, and next to nothing for neurons,
+    bits and time steps.
+    """
+    theirs = {layer.name: layer for layer in source.layers}
+    ours = {layer.name for layer in child.layers}
+    total = float(len(theirs.keys() - ours))
+    for layer in child.layers:
+        other = theirs.get(layer.name)
+        total += 1.0 if other is None else _unlikeness_of_layers(layer, other)
+    return total
+
+
+def _unlikeness_of_layers(child: Layer, source: Layer) -> float:
+    pooled = max((*child.pool, *source.pool), default=1) > 1
+    differs = (
+        (0.5, child.source != source.source),
+        (0.6, child.in_shape[1:] != source.in_shape[1:]),
+        (0.4, child.kernel != source.kernel),
+        (0.3, pooled and child.pool_kind != source.pool_kind),
+        (0.1, (child.skips, child.skip_kind) != (source.skips, source.skip_kind)),
+        (0.03, child.neuron != source.neuron),
+    )
+    wider = abs(log(child.out_channels / source.out_channels))
+    return sum(share for share, does in differs if does) + 0.1 * wider
+
+
 STRATEGIES: Mapping[str, Callable[[Store], Strategy]] = {
     "none": NoInheritance,
     "parents": FromParents,
     "shared": SharedBank,
+    "nearest": Nearest,
 }
 
 
@@ -111,13 +205,14 @@ STRATEGIES: Mapping[str, Callable[[Store], Strategy]] = {
 def inherit(network: Network, sources: Sequence[Tensors]) -> float:
     """Copy what overlaps into a network, layer by layer, from the first source that has it.
 
-    Channels overlap from the first on, kernels about their centre. A read-out is copied only from
-    one that reads a map of the same spatial size, a trained leak or threshold only where the genes
-    gave the same initial value.
+    Channels overlap from the first on, kernels about their centre. A read-out of a map of another
+    size is resampled. Gain and offset of a channel keep their ratio to what makes its neuron fire;
+    a trained leak or threshold is copied only where the genes gave the same initial value. Where
+    there are sources and none has a convolution, it begins near the identity.
 
     Returns:
-        The share of the network's weights that was copied. Statistics of batch normalisation come
-        along, and are stale wherever anything before them differs: measure them anew.
+        The share of the network's weights that was copied. Statistics of batch normalisation are
+        not: they are stale wherever anything before them differs, and are measured anew.
     """
     copied = total = 0
     own = named_tensors(network)
@@ -126,11 +221,11 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> float:
         total += weight.numel()
         source = next((one for one in sources if _matches(layer, one)), None)
         if source is None:
+            if sources:
+                _pass_on(weight, layer)
             continue
-        copied += _copy_overlap(weight, source[f"{layer.name}/weight"])
-        for name in ("scale", "shift", "mean", "variance"):
-            if f"{layer.name}/{name}" in own and f"{layer.name}/{name}" in source:
-                _copy_overlap(own[f"{layer.name}/{name}"], source[f"{layer.name}/{name}"])
+        copied += _copy_overlap(weight, _fitted(layer, source[f"{layer.name}/weight"]))
+        _copy_channels(layer, own, source)
         _copy_neuron(network, layer, source)
     return copied / total
 
@@ -138,9 +233,62 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> float:
 def _matches(layer: Layer, source: Tensors) -> bool:
     """Whether a source has a usable tensor in the slot of a layer."""
     weight = source.get(f"{layer.name}/weight")
-    if weight is None or weight.ndim != len(layer.weight_shape):
-        return False
-    return bool(layer.kernel) or tuple(weight.shape[2:]) == layer.weight_shape[2:]
+    return weight is not None and weight.ndim == len(layer.weight_shape)
+
+
+def _fitted(layer: Layer, weight: Tensor) -> Tensor:
+    """A source's weight, that of a read-out resampled to the map that the layer reads."""
+    if not layer.kernel:
+        for dimension, size in enumerate(layer.weight_shape[2:], start=2):
+            weight = _resampled(weight, dimension, size)
+    return weight
+
+
+def _resampled(weight: Tensor, dimension: int, size: int) -> Tensor:
+    """A read-out's weights for a map of another size: positions that become one are added up.
+
+    A position that becomes several is shared out among them, so that a map of equal values gives
+    equal scores.
+    """
+    old = weight.shape[dimension]
+    if size < old:
+        place = torch.arange(old) * size // old
+        shape = [*weight.shape[:dimension], size, *weight.shape[dimension + 1 :]]
+        return weight.new_zeros(shape).index_add(dimension, place, weight)
+    place = torch.arange(size) * old // size
+    share = 1 / torch.bincount(place, minlength=old)[place].to(weight.dtype)
+    by_place = share.view(-1, *[1] * (weight.ndim - 1 - dimension))
+    return weight.index_select(dimension, place) * by_place
+
+
+def _pass_on(weight: Tensor, layer: Layer) -> None:
+    """Turn fresh weights of a convolution into nearly the identity: each channel to its own."""
+    if layer.kernel:
+        weight.mul_(BESIDE_IDENTITY)
+        same = torch.arange(min(weight.shape[:2]))
+        centre = tuple(size // 2 for size in layer.kernel)
+        weight[(same, same, *centre)] += 1.0
+
+
+BESIDE_IDENTITY = 0.1
+"""What is left of a fresh convolution's weights beside the identity, so that channels differ."""
+
+
+def _copy_channels(layer: Layer, own: Tensors, source: Tensors) -> None:
+    """Gain and offset of a layer's channels, in proportion to what makes a neuron fire."""
+    ratio = 1.0
+    name = f"{layer.name}/initial"
+    if name in own and name in source:
+        ratio = float(_drive(own[name]) / _drive(source[name]))
+    for name in (f"{layer.name}/scale", f"{layer.name}/shift"):
+        if name in own and name in source:
+            _copy_overlap(own[name], source[name] * ratio)
+
+
+def _drive(initial: Tensor) -> Tensor:
+    """The input current at which a neuron with this threshold and leak fires in one step."""
+    threshold, leak = initial.cpu()
+    return threshold / leak if leak > 0 else threshold
 
 
 def _copy_neuron(network: Network, layer: Layer, source: Tensors) -> None:

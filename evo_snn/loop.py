@@ -139,7 +139,7 @@ class Loop:
 
     def _check_weights(self) -> None:
         """Refuse to breed where weights that children would inherit were not kept."""
-        if self.plan.config.inheritance.strategy != "parents":
+        if self.plan.config.inheritance.strategy not in ("parents", "nearest"):
             return
         kept: set[str | None] = {*self._store.weights_digests()}
         kept |= {event.key for event in self._store.events() if event.kind == "repair"}

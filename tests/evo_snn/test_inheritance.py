@@ -5,15 +5,17 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis.strategies import data, integers, tuples
 
 from evo_snn.candidate import Candidate
-from evo_snn.inheritance import STRATEGIES, inherit
+from evo_snn.inheritance import STRATEGIES, _resampled, inherit, unlikeness
 from evo_snn.snn import build
 from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
 from evo_snn.store import Store
 from genomes.spaces import make_space
 
-CHANNELS = ("scale", "shift", "mean", "variance")
+CHANNELS = ("scale", "shift")
 
 
 def architecture(*, shape=(1, 6, 6), **values):
@@ -48,9 +50,11 @@ def test_the_same_architecture_inherits_everything():
     values = {"stages": 2, "stage1.blocks": 2, "neuron": "lif"}
     source, child = parent(**values), network(**values)
 
+    fresh = copies(child)
     assert inherit(child, [source]) == 1.0
     for name, tensor in named_tensors(child).items():
-        assert torch.equal(tensor, source[name]), name
+        stale = name.endswith(("/mean", "/variance"))
+        assert torch.equal(tensor, fresh[name] if stale else source[name]), name
 
 
 def test_no_source_changes_nothing():
@@ -97,7 +101,7 @@ def test_a_narrower_child_gets_what_it_has_room_for():
     now = copies(child)
 
     assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"][:2])
-    assert torch.equal(now["stage1.block1/mean"], source["stage1.block1/mean"][:2])
+    assert torch.equal(now["stage1.block1/shift"], source["stage1.block1/shift"][:2])
     assert torch.equal(now["readout/weight"], source["readout/weight"][:, :2])
     assert inherited == 1.0  # its statistics hold no longer
 
@@ -141,17 +145,63 @@ def test_a_wider_source_of_input_is_sliced_too():
     assert torch.equal(now[:, 3:], before["stage2.block1/weight"][:, 3:])
 
 
-def test_readouts_are_inherited_for_maps_of_one_size_alone():
-    source = parent(**{"stage1.pool": "max"})
-    child = network(**{"stage1.pool": "none"})
-    before = copies(child)
-    inherited = inherit(child, [source])
+@pytest.mark.parametrize(("own", "theirs"), [("none", "max"), ("max", "none")])
+def test_a_readout_of_a_map_of_another_size_scores_equal_maps_equally(own, theirs):
+    source = parent(**{"stage1.pool": theirs})
+    child = network(**{"stage1.pool": own})
+
+    assert inherit(child, [source]) == 1.0
+    now = copies(child)["readout/weight"]
+    assert now.shape[2:] != source["readout/weight"].shape[2:]
+    assert torch.allclose(now.sum((2, 3)), source["readout/weight"].sum((2, 3)), rtol=1e-5)
+
+
+@given(data())
+def test_resampling_keeps_sums_whatever_the_sizes(drawn):
+    old = drawn.draw(tuples(integers(1, 9), integers(1, 9)))
+    new = drawn.draw(tuples(integers(1, 9), integers(1, 9)))
+    weight = torch.randn(3, 2, *old, generator=torch.Generator().manual_seed(0)).double()
+    resampled = weight
+    for dimension, size in enumerate(new, start=2):
+        resampled = _resampled(resampled, dimension, size)
+
+    assert resampled.shape == (3, 2, *new)
+    assert torch.allclose(resampled.sum((2, 3)), weight.sum((2, 3)))
+    if old == new:
+        assert torch.equal(resampled, weight)
+
+
+def test_a_readout_of_a_halved_map_adds_up_what_it_merges():
+    weight = torch.arange(4.0).view(1, 1, 4)
+    assert _resampled(weight, 2, 2).tolist() == [[[1.0, 5.0]]]
+    assert _resampled(weight, 2, 3).tolist() == [[[1.0, 2.0, 3.0]]]
+    assert _resampled(weight, 2, 8).tolist() == [[[0, 0, 0.5, 0.5, 1, 1, 1.5, 1.5]]]
+
+
+def test_a_convolution_without_a_source_passes_its_map_on():
+    source = parent()
+    child = network(**{"stage1.blocks": 2, "stage1.block2.kernel": 3})
+    inherit(child, [source])
+    weight = copies(child)["stage1.block2/weight"]
+
+    assert weight.shape == (2, 2, 3, 3)
+    for channel in range(2):
+        centre = weight[channel, channel, 1, 1]
+        rest = weight[channel].flatten().abs().sum() - centre.abs()
+        assert centre > 0.5
+        assert rest < 1.5 * centre
+
+
+def test_a_channel_keeps_its_ratio_to_what_fires_a_neuron():
+    source = parent(threshold=0.25, leak=0.5)
+    child = network(threshold=1.0, leak=0.25)
+    inherit(child, [source])
     now = copies(child)
 
-    assert torch.equal(now["readout/weight"], before["readout/weight"])
-    assert torch.equal(now["readout/shift"], before["readout/shift"])
-    assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"])
-    assert 0 < inherited < 0.02
+    for name in CHANNELS:  # a current of 0.5 fired its neurons, one of 4 fires the child's
+        assert torch.allclose(
+            now[f"stage1.block1/{name}"], 8 * source[f"stage1.block1/{name}"], rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize(
@@ -252,7 +302,7 @@ def test_without_inheritance_there_is_no_source(store):
     strategy = STRATEGIES["none"](store)
     finish(store, strategy, 0, [one])
 
-    assert strategy.sources((0, 0, 0), [one]) == ()
+    assert strategy.sources(architecture(), (0, 0, 0), [one]) == ()
     assert store.shared_bank_path() is None
 
 
@@ -262,9 +312,9 @@ def test_the_nearer_parent_comes_first(store):
     strategy = STRATEGIES["parents"](store)
     expected = (store.weights_path("near"), store.weights_path("far"))
 
-    assert strategy.sources((0, 0, 0), [far, near]) == expected
-    assert strategy.sources((0, 0, 0), [near, far]) == expected
-    assert strategy.sources((1, 1, 1), [near, far]) == expected[::-1]
+    assert strategy.sources(architecture(), (0, 0, 0), [far, near]) == expected
+    assert strategy.sources(architecture(), (0, 0, 0), [near, far]) == expected
+    assert strategy.sources(architecture(), (1, 1, 1), [near, far]) == expected[::-1]
 
 
 def test_equally_near_parents_keep_their_order(store):
@@ -273,8 +323,8 @@ def test_equally_near_parents_keep_their_order(store):
     strategy = STRATEGIES["parents"](store)
     paths = (store.weights_path("one"), store.weights_path("other"))
 
-    assert strategy.sources((0, 0, 0), [one, other]) == paths
-    assert strategy.sources((0, 0, 0), [other, one]) == paths[::-1]
+    assert strategy.sources(architecture(), (0, 0, 0), [one, other]) == paths
+    assert strategy.sources(architecture(), (0, 0, 0), [other, one]) == paths[::-1]
 
 
 def test_parents_without_trained_weights_are_passed_over(store):
@@ -283,19 +333,19 @@ def test_parents_without_trained_weights_are_passed_over(store):
     twice = record(store, "c", weights=parent())
     strategy = STRATEGIES["parents"](store)
 
-    assert strategy.sources((0, 0, 0), [untrained, pruned, twice, twice]) == (
+    assert strategy.sources(architecture(), (0, 0, 0), [untrained, pruned, twice, twice]) == (
         store.weights_path("c"),
     )
-    assert strategy.sources((0, 0, 0), []) == ()
+    assert strategy.sources(architecture(), (0, 0, 0), []) == ()
 
 
 def test_a_shared_bank_exists_after_a_generation_that_trained(store):
     strategy = STRATEGIES["shared"](store)
-    assert strategy.sources((0, 0, 0), []) == ()
+    assert strategy.sources(architecture(), (0, 0, 0), []) == ()
     finish(store, strategy, 0, [])
-    assert strategy.sources((0, 0, 0), []) == ()
+    assert strategy.sources(architecture(), (0, 0, 0), []) == ()
     finish(store, strategy, 1, [record(store, "a", weights=parent())])
-    assert strategy.sources((0, 0, 0), []) == (store.shared_bank_path(),)
+    assert strategy.sources(architecture(), (0, 0, 0), []) == (store.shared_bank_path(),)
 
 
 def test_the_bank_grows_to_the_largest_of_each_slot(store):
@@ -356,11 +406,85 @@ def test_a_network_inherits_from_the_bank_what_was_written(store):
     source = parent(**{"stage1.width": 3, "neuron": "lif"})
     strategy = STRATEGIES["shared"](store)
     finish(store, strategy, 0, [record(store, "a", weights=source)])
-    bank = [read_tensors(path) for path in strategy.sources((), [])]
+    bank = [read_tensors(path) for path in strategy.sources(architecture(), (), [])]
     twin, wider = (network(**{"stage1.width": width, "neuron": "lif"}) for width in (3, 5))
 
     assert inherit(twin, bank) == 1.0
-    assert all(torch.equal(tensor, source[name]) for name, tensor in copies(twin).items())
+    trained = {name for name in source if not name.endswith(("/mean", "/variance"))}
+    assert all(torch.equal(copies(twin)[name], source[name]) for name in trained)
     inherited = inherit(wider, bank)
     assert inherited == pytest.approx(0.6)
     assert all(torch.isfinite(tensor).all() for tensor in copies(wider).values())
+
+
+# The most alike networks
+
+ALIKE = (
+    {"stage1.block1.weight_bits": 8},
+    {"threshold": 0.75},
+    {"stage1.width": 5},
+    {"stage1.pool": "max"},
+    {"stage1.block1.kernel": 3},
+    {"stages": 2},
+)
+"""Single changes, from those that a copy hardly feels to those that it hardly survives."""
+
+
+def test_a_network_is_like_itself_alone():
+    one = architecture()
+
+    assert unlikeness(one, one) == 0
+    losses = [unlikeness(architecture(**change), one) for change in ALIKE]
+    assert losses[0] == 0  # weights are the same at any number of bits
+    assert all(loss > 0 for loss in losses[1:])
+    assert losses[1] < losses[2] < losses[-1]
+
+
+@given(data())
+def test_every_further_layer_makes_networks_less_alike(drawn):
+    blocks = drawn.draw(integers(1, 2))
+    small = architecture(**{"stage1.blocks": blocks})
+    large = architecture(**{"stage1.blocks": blocks, "stages": 2})
+
+    assert unlikeness(large, small) >= 1
+    assert unlikeness(small, large) >= 1
+
+
+def recorded(store, key, *, weights, accuracy=0.5, **values):
+    candidate = Candidate(
+        key=key,
+        genome=(0,),
+        parents=(),
+        generation=0,
+        state="ok",
+        metrics={"accuracy": accuracy},
+        architecture=architecture(**values).describe(),
+        trained=True,
+    )
+    store.record(candidate, to_bytes(weights))
+    return candidate
+
+
+def test_the_most_alike_kept_network_is_the_first_source(store):
+    changes = {"a": {"stages": 2}, "b": {"threshold": 0.75}, "c": {"stage1.block1.kernel": 3}}
+    for key, values in changes.items():
+        recorded(store, key, weights=parent(**values), **values)
+    strategy = STRATEGIES["nearest"](store)
+    assert strategy.sources(architecture(), (0,), []) == ()  # not of an unfinished generation
+    store.record_generation(0, list(changes), None, 0.0, None)
+
+    path = store.weights_path
+    assert strategy.sources(architecture(), (0,), []) == (path("b"), path("c"))
+    assert strategy.sources(architecture(stages=2), (0,), [])[0] == path("a")
+    store.prune_weights({"a", "c"})
+    store.record_generation(1, [], None, 0.0, None)
+    assert strategy.sources(architecture(), (0,), []) == (path("c"), path("a"))
+
+
+def test_of_equally_alike_networks_the_more_accurate_comes_first(store):
+    for key, accuracy in (("a", 0.3), ("b", 0.9), ("c", 0.6)):
+        recorded(store, key, weights=parent(), accuracy=accuracy)
+    store.record_generation(0, ["a", "b", "c"], None, 0.0, None)
+    sources = STRATEGIES["nearest"](store).sources(architecture(), (0,), [])
+
+    assert sources == (store.weights_path("b"), store.weights_path("c"))
