@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from evo_snn.snn.kernels.dynamics import Dynamics
+from evo_snn.snn.kernels.memory import stacked
 from evo_snn.snn.quantization import by_channel, quantized_state
 
 with warnings.catch_warnings():
@@ -60,7 +61,7 @@ def fire(
         if unit is not None:
             state = state_type(*(quantized_state(x, unit, dynamics.state_bits) for x in state))
         spikes.append(fired)
-    return torch.stack(spikes)
+    return stacked(spikes)
 
 
 def _parameters(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from evo_snn.snn.kernels.dynamics import Dynamics
+from evo_snn.snn.kernels.memory import stacked
 from evo_snn.snn.quantization import by_channel
 
 
@@ -48,54 +49,50 @@ class _Fire(torch.autograd.Function):
             if leak is None:
                 u = v + now
             elif dynamics.kind == "lif":
-                i = i + now
-                now = i
-                u = v + leak * (-v + i)
-                i = i - dynamics.synaptic_leak * i
+                now = i + now
+                u = (now - v).mul_(leak).add_(v)
+                i = now - dynamics.synaptic_leak * now
             else:
-                u = v + leak * (now - v)
-            fired = u - threshold > 0
-            v = u.masked_fill(fired, 0.0)
-            v, v_inside = _stored(v, unit, dynamics.state_bits)
+                u = (now - v).mul_(leak).add_(v)
+            fired = u > threshold
+            v, v_inside = _stored(u.masked_fill(fired, 0.0), unit, dynamics.state_bits)
             i_inside = None
             if dynamics.kind == "lif":
                 i, i_inside = _stored(i, unit, dynamics.state_bits)
-            spikes.append(fired.to(current.dtype))
+            spikes.append(fired)
             kept.append((before, now, u, v_inside, i_inside))
         ctx.save_for_backward(current, threshold, leak)
         ctx.kept, ctx.dynamics = kept, dynamics
-        return torch.stack(spikes)
+        return stacked(spikes).to(current.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         current, threshold, leak = ctx.saved_tensors
         dynamics: Dynamics = ctx.dynamics
         of_spikes = gradients[0]
-        of_current = torch.zeros_like(current)
-        of_threshold = torch.zeros_like(threshold)
-        of_leak = None if leak is None else torch.zeros_like(leak)
-        gv, gi = torch.zeros_like(of_spikes[0]), torch.zeros_like(of_spikes[0])
+        of_current, once = torch.zeros_like(current), len(current) == 1
+        of_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
+        of_leak = torch.zeros_like(leak) if ctx.needs_input_grad[2] else None
+        gv, gi = torch.zeros_like(current[0]), torch.zeros_like(current[0])
         for t in reversed(range(len(of_spikes))):
             v, now, u, v_inside, i_inside = ctx.kept[t]
             if v_inside is not None:
-                gv = gv * v_inside
-            gs = (of_spikes[t] - gv * u) * slopes(dynamics, u - threshold)
-            of_threshold -= gs.sum()
-            gu = gs + gv.masked_fill(u - threshold > 0, 0.0)
-            place = t % len(current)
-            if leak is None or of_leak is None:
-                gv = gu
-                of_current[place] += gu
-                continue
-            of_leak += (gu * (now - v)).sum()
-            gv = gu - gu * leak
+                gv.mul_(v_inside)
+            gs = torch.addcmul(of_spikes[t], gv, u, value=-1).mul_(slopes(dynamics, u - threshold))
+            if of_threshold is not None:
+                of_threshold -= gs.sum()
+            gv.masked_fill_(u > threshold, 0.0).add_(gs)  # u's
+            gc = gv
+            if leak is not None:
+                if of_leak is not None:
+                    of_leak += (now - v).mul_(gv).sum()
+                gc = gv * leak
+                gv.sub_(gc)
             if dynamics.kind == "lif":
                 if i_inside is not None:
-                    gi = gi * i_inside
-                gi = gi * (1 - dynamics.synaptic_leak) + gu * leak
-                of_current[place] += gi
-            else:
-                of_current[place] += gu * leak
+                    gi.mul_(i_inside)
+                gc = gi.mul_(1 - dynamics.synaptic_leak).add_(gc)
+            of_current[0 if once else t] += gc
         return of_current, of_threshold, of_leak, None, None, None
 
 
@@ -103,7 +100,7 @@ def slopes(dynamics: Dynamics, x: Tensor) -> Tensor:
     """Norse's surrogate gradients of a spike, at the membrane's distance from the threshold."""
     alpha = dynamics.alpha
     if dynamics.surrogate == "super":
-        return (x.abs() + 1).square().reciprocal()
+        return x.abs().add_(1).square_().reciprocal_()
     if dynamics.surrogate == "triangle":
         return alpha * (1 - x.abs()).relu()
     if dynamics.surrogate == "tanh":
@@ -119,6 +116,7 @@ def _stored(state: Tensor, unit: Tensor | None, bits: int) -> tuple[Tensor, Tens
     if unit is None:
         return state, None
     half = 2 ** (bits - 1)
-    levels = (state / unit).round()
+    levels = (state / unit).round_()
     clamped = levels.clamp(-half, half - 1)
-    return clamped * unit, levels == clamped
+    inside = levels == clamped
+    return clamped.mul_(unit), inside
