@@ -37,7 +37,6 @@ WAITING = "a worker waits for the next"
 WORKER_PARTS: Mapping[str, Sequence[str]] = {
     "build": ["evo_snn.evaluation:build"],
     "inherit": ["evo_snn.evaluation:inherit", "evo_snn.evaluation:read_tensors"],
-    "recalibrate": ["evo_snn.snn.network:TrainableNetwork.recalibrate"],
     "make the optimizer": ["torch.optim:AdamW.__init__"],
     STEPS: ["evo_snn.evaluation:fit"],
     "look: check, deploy, keep": [
