@@ -4,7 +4,7 @@ All programs run the same layers in the same order on the same batch, in one pro
 every round. Tables give milliseconds a step and medians of paired ratios with an interval of 95 %;
 the JSON file holds every time.
 
-    python runs/benchmarks/training_speed.py --rounds 15 --out runs/out/training_speed.json
+    python runs/benchmarks/training_speed.py --rounds 9 --out runs/out/training_speed.json
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from rich.console import Console
 
 from speed.document import written
 from speed.growth import growth
+from speed.ours import Variant, operations_done, package_network
 from speed.peak import MOST_VALUES, SMALL_MAPS, convolution_peak
 from speed.peers import missing
 from speed.plans import ORDERS, PLANS, Plan, small
@@ -43,7 +45,11 @@ TABLES = ("peak", "training", "inference", "growth")
 
 def measured(plan: Plan, rounds: int, block: float, wanted: Sequence[str]) -> dict[str, Any]:
     """Times and ratios of a plan, of training or inference or both."""
-    found: dict[str, Any] = {"plan": asdict(plan), "operations": plan.operations}
+    found: dict[str, Any] = {
+        "plan": asdict(plan),
+        "operations": plan.operations,
+        "operations_done": operations_done(package_network(plan, Variant()), plan),
+    }
     if "training" in wanted:
         times = interleaved(training_subjects(plan), rounds=rounds, block=block)
         found["training"] = compared(times)
@@ -90,7 +96,9 @@ def everything(arguments: argparse.Namespace) -> dict[str, Any]:
             console.print(*tables(found, document.get("peak")))
             document["results"].append(found)
     if "growth" in wanted:
-        document["growth"] = growth([shrink(plan) for plan in PLANS.values()], rounds, block)
+        document["growth"] = growth(
+            [shrink(plan) for plan in PLANS.values()], ceil(rounds / 2), block
+        )
         console.print(*growth_tables(document["growth"]))
     return {**document, "seconds": time.perf_counter() - started}
 
@@ -102,7 +110,7 @@ def _same(plan: Plan) -> Plan:
 def main() -> None:
     """Measure, print tables, write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--block", type=float, default=0.2, help="seconds of a subject in a round")
     parser.add_argument("--orders", nargs="+", choices=list(ORDERS), default=list(ORDERS))
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))

@@ -110,6 +110,12 @@ def test_operations_are_those_of_the_convolutions(load):
 
     # forward and weights' gradient once; forward and both gradients in every step
     assert plan.operations == 2 * 4 * first + 3 * 4 * 3 * second
+    ours = load("speed.ours")
+    apart = ours.package_network(plan, ours.Variant(merged=False))
+    assert ours.operations_done(apart, plan) == plan.operations
+    # a 4x4 kernel a pooled pixel, for 3x3 in four, at least in the layer that reads the image
+    merged = ours.operations_done(ours.package_network(plan, ours.Variant()), plan)
+    assert plan.operations * 16 / 36 <= merged <= plan.operations - 2 * 4 * first * 20 / 36
     assert plan.features == 5 * 2 * 2
     assert plan.parameters == 2 * 3 * 9 + 3 * 5 * 9 + 20 * 10
 

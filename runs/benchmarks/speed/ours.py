@@ -8,6 +8,7 @@ from typing import Literal, cast
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from evo_snn.snn.kernels import Dynamics, fire
 from evo_snn.snn.layers import TrainableLayer, average_pooled, membrane_input, product
@@ -160,6 +161,18 @@ def training_call(
             network.project()
 
     return call
+
+
+def operations_done(network: nn.Module, plan: Plan) -> int:
+    """Operations of the convolutions that a training step really does, as torch counts them."""
+    x, y = samples(plan)
+    with FlopCounterMode(display=False) as counter:
+        F.cross_entropy(network(x), y).backward()
+    return sum(
+        count
+        for operator, count in counter.get_flop_counts()["Global"].items()
+        if "convolution" in str(operator)
+    )
 
 
 def _optimizer(network: nn.Module, adam: str) -> torch.optim.Optimizer:
