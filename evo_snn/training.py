@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MEASURED_AT_ONCE = 256
 """Samples a forward pass without gradients: bounds the memory of wide networks."""
 
+MOMENTUM = 0.7
+"""AdamW's beta1: with few steps the usual 0.9 remembers gradients of another network."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -201,6 +204,7 @@ def fit(
     optimizer = torch.optim.AdamW(
         groups,
         lr=learning_rate,
+        betas=(MOMENTUM, 0.999),
         weight_decay=weight_decay,
         fused=True,
     )
