@@ -118,7 +118,9 @@ def test_settings_are_felt(setting, architecture, samples):
 def test_training_is_adam_on_cross_entropy(architecture, samples):
     """The loop written out: fresh gradients in every step, each batch once."""
     network = build(architecture, 1).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.02, weight_decay=0.0, fused=True)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=0.02, betas=(0.7, 0.999), weight_decay=0.0, fused=True
+    )
     batches = random_batches(40, 8, torch.Generator().manual_seed(5))
     for factor in (1.0, 0.75, 0.25):  # (1 + cos(pi k / 3)) / 2
         optimizer.param_groups[0]["lr"] = 0.02 * factor
