@@ -141,8 +141,10 @@ class LadderSection(_Section):
     """``[ladder]``: an early stop of training within a generation, see `evo_snn.ladder`.
 
     ``rungs`` is how many times it is decided who goes on, and once more: 1 is no ladder, and every
-    candidate gets ``training.steps``. ``keep`` is the share that climbs from a rung to the next;
-    each rung has that share of the steps of the next, and the top one ``training.steps``.
+    candidate gets ``training.steps``. ``keep`` is the share of the candidates that climbs from
+    a rung to the next, at most: they also have to be among that share of all that the search holds,
+    as it was on the rung. Each rung has that share of the steps of the next, and the top one
+    ``training.steps``.
     """
 
     rungs: Annotated[Count, Field(le=20)] = 1

@@ -1,8 +1,8 @@
 """A generation in the making: its candidates are costed, evaluated, judged, stored, and climb.
 
-With a ladder every candidate is trained on the lowest rung first; those that are better among the
-generation and the algorithm's population, each as it was on the same rung, go on. Each of them is
-stored anew after each rung, so that what was trained is never trained again.
+With a ladder every candidate is trained on the lowest rung first; those that are among the better
+of the generation and of the algorithm's population, each as it was on that rung, go on. A candidate
+is stored anew after each rung, so that what was trained is never trained again.
 """
 
 from __future__ import annotations
@@ -71,15 +71,13 @@ class Generation:
 
     def _climbing(self, rung: int) -> list[str]:
         """Keys of those that climb to a rung, the ones that have been there included."""
-        candidates = [self._as_below(rung, self.known[key]) for key in self.asked]
-        climbers = [one for one in candidates if one is not None]
-        held = [self._as_below(rung, one) for one in self.population if one.state == "ok"]
-        better = [one for one in held if one is not None and not one.violations]
+        together = [*(self.known[key] for key in self.asked), *self.population]
+        views = [view for one in together if (view := self._as_below(rung, one)) is not None]
         return climbing(
-            [one.key for one in climbers],
-            self.scores.objectives(climbers),
-            self.scores.violations(climbers).sum(axis=1),
-            self.scores.objectives(better),
+            [one.key for one in views],
+            self.scores.objectives(views),
+            self.scores.violations(views).sum(axis=1),
+            {view.key for view in views if view.key not in self.asked},
             self.plan.config.ladder.keep,
         )
 

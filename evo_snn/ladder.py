@@ -3,18 +3,18 @@
 Every candidate of a generation is trained for the few steps of the lowest *rung*; the better part
 climbs to the next, where its training goes on, and so forth to the top (Jamieson & Talwalkar,
 Non-stochastic best arm identification, AISTATS 2016). Who is better is judged on all objectives:
-by non-dominated sorting and crowding (Deb et al., NSGA-II, IEEE TEVC 6, 2002) among the candidates
-of the rung and the designs that the search holds already, never on accuracy alone. Whoever stops
-keeps what was measured on its last rung.
+by non-dominated sorting and crowding (Deb et al., NSGA-II, IEEE TEVC 6, 2002), never on accuracy
+alone, and among all that the search holds, each as it was on the same rung: where the new ones are
+worse than the old, few climb or none. Whoever stops keeps what was measured on its last rung.
 
 Everything here is a pure function, and none depends on the order of its candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
-from math import ceil
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from evo_snn.pareto import nondominated
 Matrix = NDArray[np.float64]
 
 _SLACK = 1e-9
-"""What rounding may add to a product before it counts as more: 0.7 x 10 is 7 candidates."""
+"""What rounding may do to a product before it counts: 0.7 x 10 is 7, not more, and not 6."""
 
 
 def rung_steps(steps: int, rungs: int, keep: float) -> tuple[int, ...]:
@@ -49,66 +49,59 @@ def rung_steps(steps: int, rungs: int, keep: float) -> tuple[int, ...]:
     return taken
 
 
-def places(candidates: int, keep: float) -> int:
-    """How many of a rung's candidates climb: the share ``keep``, rounded up, and at least one."""
-    return min(candidates, max(1, ceil(candidates * keep - _SLACK)))
-
-
 def climbing(
     keys: Sequence[str],
     objectives: Matrix,
     violations: NDArray[np.float64],
-    held: Matrix,
+    held: Collection[str],
     keep: float,
 ) -> list[str]:
-    """Who climbs to the next rung.
+    """Who climbs to the next rung: whoever is among the better share of all that were on this one.
+
+    Of the candidates themselves no more than that share climbs, so that a generation that is better
+    than all before it costs no more than the first.
 
     Args:
-        keys: of the candidates on a rung, all different.
+        keys: of the candidates on a rung, and of the designs that were on it before, all different.
         objectives: (n, objectives) to be minimised, finite.
         violations: (n,) summed violations of constraints, 0 where all are met.
-        held: (m, objectives) of designs that the search holds already and that meet all
-            constraints; m may be 0. They are no candidates, but who they dominate ranks lower.
-        keep: the share that climbs.
+        held: those of the keys that are no candidates, but what the search holds already.
+        keep: the share.
 
     Returns:
-        The keys of those that climb, best first.
+        The keys of the candidates that climb, best first; at least one where nothing is held.
     """
-    order = ranking(keys, objectives, violations, held)
-    return [keys[k] for k in order[: places(len(keys), keep)]]
+    order = [keys[k] for k in ranking(keys, objectives, violations)]
+    better = order[: floor(len(order) * keep + _SLACK)] if held else order
+    places = max(1, ceil((len(order) - len(held)) * keep - _SLACK))
+    return [key for key in better if key not in held][:places]
 
 
-def ranking(
-    keys: Sequence[str], objectives: Matrix, violations: NDArray[np.float64], held: Matrix
-) -> list[int]:
-    """The candidates' indices, best first; arguments as `climbing`.
+def ranking(keys: Sequence[str], objectives: Matrix, violations: NDArray[np.float64]) -> list[int]:
+    """The rows' indices, best first; arguments as `climbing`.
 
     First those that meet all constraints, by their front of non-dominated sorting and then by
     crowding, lone designs first; then the others, the least violation first. Ties go by key.
     """
     fronts, distances = np.zeros(len(keys)), np.zeros(len(keys))
     feasible = np.flatnonzero(violations <= 0)
-    together = np.vstack([objectives[feasible], held.reshape(-1, objectives.shape[1])])
-    own = len(feasible)
-    for number, front in enumerate(sorted_fronts(together, own)):
-        mine = front[front < own]
-        fronts[feasible[mine]] = number
-        distances[feasible[mine]] = crowding(together[front])[front < own]
+    for number, front in enumerate(sorted_fronts(objectives[feasible])):
+        fronts[feasible[front]] = number
+        distances[feasible[front]] = crowding(objectives[feasible[front]])
     return sorted(
         range(len(keys)),
         key=lambda k: (max(violations[k], 0.0), fronts[k], -distances[k], keys[k]),
     )
 
 
-def sorted_fronts(F: Matrix, wanted: int) -> list[NDArray[np.int64]]:
+def sorted_fronts(F: Matrix) -> list[NDArray[np.int64]]:
     """Non-dominated sorting: rows of the best front, of the best without it, and so on.
 
     Args:
         F: (n, objectives), minimised.
-        wanted: it ends when the first so many rows are all on a front.
     """
     left, fronts = np.arange(len(F)), []
-    while (left < wanted).any():
+    while left.size:
         best = nondominated(F[left])
         fronts.append(left[best])
         left = left[~best]
