@@ -1,7 +1,7 @@
 """How fast networks train: this package beside Norse, SpikingJelly and snnTorch, one thread.
 
-All programs run the same layers in the same order on the same batch, in one process, every one in
-every round. Tables give milliseconds a step and medians of paired ratios with an interval of 95 %;
+All programs run the same layers in the same order on the same batch, one at a time, every one in
+every round, other people's in a process of their own. Tables give milliseconds a step and medians of paired ratios with an interval of 95 %;
 the JSON file holds every time.
 
     python runs/benchmarks/training_speed.py --rounds 9 --out runs/out/training_speed.json
@@ -23,14 +23,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
 import torch
 from rich.console import Console
 
+from evo_snn.allocator import keep_freed_memory
 from speed.document import written
+from speed.elsewhere import Elsewhere
 from speed.growth import growth
 from speed.ours import Variant, operations_done, package_network
 from speed.peak import MOST_VALUES, SMALL_MAPS, convolution_peak
 from speed.peers import missing
 from speed.plans import ORDERS, PLANS, Plan, small
 from speed.programs import (
-    DEFAULT,
     OBVIOUS,
     REUSING,
     SHARES,
@@ -43,7 +44,9 @@ from speed.timing import interleaved, ratio
 TABLES = ("peak", "training", "inference", "growth")
 
 
-def measured(plan: Plan, rounds: int, block: float, wanted: Sequence[str]) -> dict[str, Any]:
+def measured(
+    plan: Plan, elsewhere: Elsewhere, wanted: Sequence[str], *, rounds: int, block: float
+) -> dict[str, Any]:
     """Times and ratios of a plan, of training or inference or both."""
     found: dict[str, Any] = {
         "plan": asdict(plan),
@@ -51,7 +54,7 @@ def measured(plan: Plan, rounds: int, block: float, wanted: Sequence[str]) -> di
         "operations_done": operations_done(package_network(plan, Variant()), plan),
     }
     if "training" in wanted:
-        times = interleaved(training_subjects(plan), rounds=rounds, block=block)
+        times = interleaved(training_subjects(plan, elsewhere), rounds=rounds, block=block)
         found["training"] = compared(times)
         found["shares"] = {
             name: asdict(ratio(times[a], times[b]))
@@ -59,14 +62,14 @@ def measured(plan: Plan, rounds: int, block: float, wanted: Sequence[str]) -> di
             if {a, b} <= times.keys()
         }
     if "inference" in wanted:
-        times = interleaved(inference_subjects(plan), rounds=rounds, block=block)
+        times = interleaved(inference_subjects(plan, elsewhere), rounds=rounds, block=block)
         found["inference"] = compared(times)
     return found
 
 
 def compared(times: dict[str, list[float]]) -> dict[str, Any]:
     """For each subject its times, and how much faster it is than what ratios are taken to."""
-    references = [name for name in (OBVIOUS, OBVIOUS + DEFAULT, REUSING) if name in times]
+    references = [name for name in (OBVIOUS, REUSING) if name in times]
     return {
         name: {
             "seconds": found,
@@ -84,22 +87,23 @@ def everything(arguments: argparse.Namespace) -> dict[str, Any]:
             f"left out: {', '.join(missing())}; pip install -e '.[bench]' brings them",
             markup=False,
         )
-    started = time.perf_counter()
-    rounds, block, wanted = arguments.rounds, arguments.block, arguments.tables
+    started, rounds, block = time.perf_counter(), arguments.rounds, arguments.block
     document: dict[str, Any] = {"results": []}
-    if "peak" in wanted:
-        document["peak"] = convolution_peak(rounds, SMALL_MAPS if arguments.small else MOST_VALUES)
+    if "peak" in arguments.tables:
+        maps = SMALL_MAPS if arguments.small else MOST_VALUES
+        document["peak"] = convolution_peak(rounds, maps)
         console.print(peak_table(document["peak"]))
-    for order in arguments.orders:
-        for plan in PLANS.values():
-            found = measured(shrink(replace(plan, order=order)), rounds, block, wanted)
-            console.print(*tables(found, document.get("peak")))
-            document["results"].append(found)
-    if "growth" in wanted:
-        document["growth"] = growth(
-            [shrink(plan) for plan in PLANS.values()], ceil(rounds / 2), block
-        )
-        console.print(*growth_tables(document["growth"]))
+    with Elsewhere() as elsewhere:
+        for order in arguments.orders:
+            for plan in PLANS.values():
+                chosen = shrink(replace(plan, order=order))
+                found = measured(chosen, elsewhere, arguments.tables, rounds=rounds, block=block)
+                console.print(*tables(found, document.get("peak")))
+                document["results"].append(found)
+        if "growth" in arguments.tables:
+            plans = [shrink(plan) for plan in PLANS.values()]
+            document["growth"] = growth(plans, elsewhere, rounds=ceil(rounds / 2), block=block)
+            console.print(*growth_tables(document["growth"]))
     return {**document, "seconds": time.perf_counter() - started}
 
 
@@ -118,6 +122,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/out/training_speed.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # as in a worker
+    keep_freed_memory()  # the same
     document = everything(arguments)
     written(arguments.out, document)
 

@@ -1,6 +1,7 @@
 """The benchmark of training: all programs run one network, ratios are paired, everything runs."""
 
 import json
+import os
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -144,25 +145,43 @@ def test_a_ratio_and_its_interval(load):
     assert str(found) == "5.00 (2.00 to 8.00)"
 
 
-def test_every_round_times_everyone_back_and_forth(load, monkeypatch):
+def test_every_round_times_everyone_back_and_forth(load):
     timing = load("speed.timing")
-    seen, clock = [], iter(range(1, 100))
-    monkeypatch.setattr(timing.allocator, "use", seen.append)
-    monkeypatch.setattr(timing, "seconds", lambda call, times=1: (call(), times, next(clock))[-1])
-    subjects = {
-        "a": timing.Subject(lambda: seen.append("a"), "default"),
-        "b": timing.Subject(lambda: seen.append("b")),
-    }
+    seen = []
 
+    def subject(name, seconds):
+        return lambda times: (seen.append((name, times)), seconds)[-1]
+
+    subjects = {"a": subject("a", 0.5), "b": subject("b", 0.04)}
     found = timing.interleaved(subjects, rounds=2, block=0.1)
 
-    a, b = ["default", "a", "a"], ["worker", "b", "b"]
-    assert seen == [*a, *b, *a, *b, *b, *a]  # first to see how long it takes
-    assert found == {"a": [3, 6], "b": [4, 5]}
+    a, b = [("a", 1), ("a", 1)], [("b", 1), ("b", 3)]
+    assert seen == [*a, ("b", 1), ("b", 1), *a, *b, *b, *a]  # first to see how long it takes
+    assert found == {"a": [0.5, 0.5], "b": [0.04, 0.04]}
+
+
+def test_a_call_is_timed_as_often_as_wanted(load, monkeypatch):
+    timing = load("speed.timing")
+    clock, calls = iter([10.0, 16.0]), []
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+
+    assert timing.here(lambda: calls.append(1))(3) == 2.0
+    assert len(calls) == 3
+
+
+def test_others_run_in_a_process_of_their_own(load, plan):
+    elsewhere, programs = load("speed.elsewhere"), load("speed.programs")
+    with elsewhere.Elsewhere() as other:
+        for what in ("training", "inference"):
+            assert 0 < other.timed(what, plan, programs.OBVIOUS)(2) < 10
+        process = other._process
+        assert process.pid != os.getpid()
+    assert process.exitcode == 0
 
 
 def test_the_benchmark_ends_in_tables_and_a_page(load, tmp_path, monkeypatch, capsys):
     module, page_of = load("training_speed"), load("speed_page")
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)  # not of the tests' process
     out, page = tmp_path / "training_speed.json", tmp_path / "speed.md"
     line = ["--small", "--rounds", "1", "--block", "0", "--out", str(out)]
     monkeypatch.setattr("sys.argv", ["training_speed.py", *line])
@@ -200,9 +219,12 @@ def test_without_the_extra_peers_are_left_out(load, plan, monkeypatch, capsys, t
     peers, programs = load("speed.peers"), load("speed.programs")
     monkeypatch.setattr(peers, "find_spec", lambda _name: None)
 
-    assert not programs.PEERS.keys() & programs.training_subjects(plan).keys()
+    with load("speed.elsewhere").Elsewhere() as elsewhere:
+        assert not programs.PEERS.keys() & programs.training_subjects(plan, elsewhere).keys()
     line = ["--small", "--rounds", "1", "--block", "0", "--orders", "max-after", "--tables"]
     monkeypatch.setattr("sys.argv", ["_", *line, "inference", "--out", str(tmp_path / "x.json")])
-    load("training_speed").main()
+    module = load("training_speed")
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    module.main()
     told = capsys.readouterr().out.splitlines()[0]
     assert told == "left out: spikingjelly, snntorch; pip install -e '.[bench]' brings them"

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
-from speed.norse_programs import ObviousNorse
+from speed.elsewhere import Elsewhere
 from speed.ours import Variant, package_network, training_call
 from speed.plans import Plan
 from speed.programs import OBVIOUS, PACKAGE
-from speed.timing import Subject, interleaved, ratio
+from speed.timing import here, interleaved, ratio
 
 FACTORS = (1, 2, 4)
 
@@ -39,17 +37,18 @@ def grown(plan: Plan) -> dict[str, list[tuple[str, Plan]]]:
     }
 
 
-def growth(plans: Sequence[Plan], rounds: int, block: float) -> list[dict[str, Any]]:
+def growth(
+    plans: Sequence[Plan], elsewhere: Elsewhere, *, rounds: int, block: float
+) -> list[dict[str, Any]]:
     """Times of this package's and of the obvious Norse program's step, and their ratio."""
     rows = []
     for plan in plans:
         for what, grown_plans in grown(plan).items():
             for label, one in grown_plans:
-                torch.manual_seed(0)
                 network = package_network(one, Variant())
                 subjects = {
-                    PACKAGE: Subject(training_call(network, one, adam="package")),
-                    OBVIOUS: Subject(training_call(ObviousNorse(one, "LIFBoxCell"), one)),
+                    PACKAGE: here(training_call(network, one, adam="package")),
+                    OBVIOUS: elsewhere.timed("training", one, OBVIOUS),
                 }
                 times = interleaved(subjects, rounds=rounds, block=block)
                 rows.append(

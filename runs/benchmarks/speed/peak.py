@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch progra
 
 from speed.parts import backward
 from speed.plans import KERNEL, Convolution
-from speed.timing import Subject, interleaved
+from speed.timing import Timed, here, interleaved
 
 CHANNELS = (32, 64, 128, 256)
 SIDES = (4, 8, 16, 32)
@@ -41,7 +41,7 @@ class Shape:
         """Of one pass."""
         return Convolution(self.channels, self.channels, self.side).operations(self.images)
 
-    def passes(self) -> dict[str, Subject]:
+    def passes(self) -> dict[str, Timed]:
         """The passes: forward, gradient of the input, gradient of the weight."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         maps = (self.images, self.channels, self.side, self.side)
@@ -49,9 +49,9 @@ class Shape:
         kernel = (self.channels, self.channels, KERNEL, KERNEL)
         weight = torch.rand(kernel).to(memory_format=layout)
         return {
-            "forward": Subject(lambda: F.conv2d(x, weight, padding=KERNEL // 2)),
-            "input gradient": Subject(lambda: backward(x, weight, gradient, needs_weight=False)),
-            "weight gradient": Subject(lambda: backward(x, weight, gradient, needs_input=False)),
+            "forward": here(lambda: F.conv2d(x, weight, padding=KERNEL // 2)),
+            "input gradient": here(lambda: backward(x, weight, gradient, needs_weight=False)),
+            "weight gradient": here(lambda: backward(x, weight, gradient, needs_input=False)),
         }
 
 

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from speed.elsewhere import Elsewhere
 from speed.norse_programs import ObviousNorse
 from speed.ours import Variant, inference_call, package_network, training_call
 from speed.parts import FoldedReLU, convolutions_alone, norse_neurons_alone
 from speed.peers import SnnTorch, SpikingJelly, missing
 from speed.plans import Plan
-from speed.timing import Subject
+from speed.timing import Call, Timed, here
 
 OBVIOUS = "Norse, LIFBoxCell"
 REUSING = "SpikingJelly, first layer once"
 PACKAGE = "evo_snn"
 DEPLOYABLE = f"{PACKAGE}, normalised and quantized"
 CONVOLUTIONS = "convolutions alone"
-DEFAULT = ", default allocator"
-"""Behind the name of what is timed with the allocator as the C library has it."""
+KEPT = ", workers' allocator"
+"""Behind the name of what others wrote, timed in this process as the package's workers are."""
+FOLDED = "ReLU, folded, first layer once, channels last, workers' allocator"
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -37,6 +39,8 @@ VARIANTS: Mapping[str, Variant] = {
 """The package's network: the first with the layers of all the other programs."""
 
 SHARES: Mapping[str, tuple[str, str]] = {
+    "against Norse with the workers' allocator": (OBVIOUS + KEPT, PACKAGE),
+    "against SpikingJelly, first layer once, with it": (REUSING + KEPT, PACKAGE),
     "its kernel, against Norse's step": (f"{PACKAGE}, Norse's step", PACKAGE),
     "its kernel in torch, against Norse's step": (f"{PACKAGE}, Norse's step", f"{PACKAGE}, torch"),
     "first layer once": (f"{PACKAGE}, first layer in every step", PACKAGE),
@@ -44,7 +48,7 @@ SHARES: Mapping[str, tuple[str, str]] = {
     "speed left with normalisation and quantization": (PACKAGE, DEPLOYABLE),
     "its kernel with normalisation and quantization": (f"{DEPLOYABLE}, Norse's step", DEPLOYABLE),
 }
-"""Ratios of two variants of the package's network: the first's time over the second's."""
+"""Ratios within this process: the first's time over the second's."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,7 @@ PEERS: Mapping[str, Rival] = {
     "snnTorch": Rival(SnnTorch),
 }
 WITHOUT_NEURONS: Mapping[str, Rival] = {
-    "ReLU, folded": Rival(lambda plan: FoldedReLU(plan, reuse=False, channels_last=False), True),
-    "ReLU, folded, first layer once, channels last": Rival(
-        lambda plan: FoldedReLU(plan, reuse=True, channels_last=True), True
-    ),
+    "ReLU, folded": Rival(lambda plan: FoldedReLU(plan, reuse=False, channels_last=False)),
 }
 
 
@@ -88,36 +89,44 @@ def variants(plan: Plan) -> dict[str, Variant]:
     }
 
 
-def training_subjects(plan: Plan) -> dict[str, Subject]:
+def rival_call(what: str, plan: Plan, name: str) -> Call:
+    """A program of somebody else; ``what`` is ``training`` or ``inference``."""
+    torch.manual_seed(0)  # its weights
+    rival = rivals()[name]
+    network = rival.make(plan)
+    if what == "inference":
+        return inference_call(network, plan)
+    return training_call(network, plan, adam="fused" if rival.fused else "plain")
+
+
+def training_subjects(plan: Plan, elsewhere: Elsewhere) -> dict[str, Timed]:
     """All that is timed for the training table of a plan.
 
-    The programs that ratios are taken to are timed with both allocators.
+    Other people's programs run elsewhere; those that ratios are taken to also here.
     """
-    torch.manual_seed(0)  # the weights of other people's networks
-    found: dict[str, Subject] = {}
-    for name, rival in rivals().items():
-        call = training_call(rival.make(plan), plan, adam="fused" if rival.fused else "plain")
-        found[name] = Subject(call)
-        if name in {OBVIOUS, REUSING}:
-            found[name + DEFAULT] = Subject(call, "default")
+    found = {name: elsewhere.timed("training", plan, name) for name in rivals()}
+    for name in (OBVIOUS, REUSING):
+        if name in found:
+            found[name + KEPT] = here(rival_call("training", plan, name))
     for name, variant in variants(plan).items():
-        call = training_call(package_network(plan, variant), plan, adam="package")
-        found[name] = Subject(call)
-    found[CONVOLUTIONS] = Subject(convolutions_alone(plan))
-    found["Norse's LIFBoxCell neurons alone"] = Subject(norse_neurons_alone(plan))
+        found[name] = here(training_call(package_network(plan, variant), plan, adam="package"))
+    found[FOLDED] = here(
+        training_call(FoldedReLU(plan, reuse=True, channels_last=True), plan, adam="fused")
+    )
+    found[CONVOLUTIONS] = here(convolutions_alone(plan))
+    found["Norse's LIFBoxCell neurons alone"] = here(norse_neurons_alone(plan))
     return found
 
 
-def inference_subjects(plan: Plan) -> dict[str, Subject]:
+def inference_subjects(plan: Plan, elsewhere: Elsewhere) -> dict[str, Timed]:
     """All that is timed for the inference table of a plan."""
-    torch.manual_seed(0)
     found = {
-        name: Subject(inference_call(rival.make(plan), plan))
+        name: elsewhere.timed("inference", plan, name)
         for name, rival in rivals().items()
         if not rival.fused
     }
-    found[PACKAGE] = Subject(inference_call(package_network(plan, Variant()), plan))
+    found[PACKAGE] = here(inference_call(package_network(plan, Variant()), plan))
     if plan.order != "average-after":
         deployed = package_network(plan, Variant(), deployed=True)
-        found[f"{PACKAGE}, deployed"] = Subject(inference_call(deployed, plan))
+        found[f"{PACKAGE}, deployed"] = here(inference_call(deployed, plan))
     return found

@@ -10,10 +10,10 @@ from statistics import median
 
 from scipy.stats import binom
 
-from speed import allocator
-from speed.allocator import Allocator
-
 Call = Callable[[], object]
+Timed = Callable[[int], float]
+"""A subject: it runs so many times in a row, and says the seconds of once."""
+
 CONFIDENCE = 0.95
 
 
@@ -29,14 +29,6 @@ class Ratio:
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A call to time, with the allocator that it is timed with."""
-
-    call: Call
-    allocator: Allocator = "worker"
-
-
 def seconds(call: Call, times: int = 1) -> float:
     """Wall-clock time of one of some calls in a row."""
     started = time.perf_counter()
@@ -45,30 +37,31 @@ def seconds(call: Call, times: int = 1) -> float:
     return (time.perf_counter() - started) / times
 
 
+def here(call: Call) -> Timed:
+    """A call, to be timed in this process."""
+    return lambda times: seconds(call, times)
+
+
 def interleaved(
-    subjects: Mapping[str, Subject], *, rounds: int, block: float = 0.2
+    subjects: Mapping[str, Timed], *, rounds: int, block: float = 0.2
 ) -> dict[str, list[float]]:
     """Seconds of a call of each subject, one figure a round.
 
     In a round every subject runs once for about ``block`` seconds, every second round in the
-    opposite order. One untimed call before each block brings the subject's own memory back.
+    opposite order. One call before each block, which does not count, brings the subject's own
+    memory back into the caches.
     """
     repeats: dict[str, int] = {}
-    for name, subject in subjects.items():
-        _prepare(subject)
-        repeats[name] = max(1, ceil(block / seconds(subject.call)))
+    for name, timed in subjects.items():
+        timed(1)
+        repeats[name] = max(1, ceil(block / timed(1)))
     found: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(rounds):
         names = list(subjects)
         for name in names if number % 2 == 0 else reversed(names):
-            _prepare(subjects[name])
-            found[name].append(seconds(subjects[name].call, repeats[name]))
+            subjects[name](1)
+            found[name].append(subjects[name](repeats[name]))
     return found
-
-
-def _prepare(subject: Subject) -> None:
-    allocator.use(subject.allocator)
-    subject.call()
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
