@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Any
 
 from evo_snn import sessions
 from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.connection import unreadable
 from evo_snn.filesystem import fault_of
 from evo_snn.folder import WEIGHTS, require_file_name, weights_name
 from evo_snn.rows import load_candidates
+from evo_snn.schema import FORMAT_VERSION
 from evo_snn.sessions import Event, SessionRecord
 from genomes.errors import RequestError, nearest
 
@@ -170,6 +172,27 @@ class Reader:
 
     def _bank_file(self, generation: int) -> Path:
         return self.folder / WEIGHTS / f"shared_{generation}.safetensors"
+
+    def _bank_files(self) -> Iterator[Path]:
+        found = (self.folder / WEIGHTS).glob("shared_*.safetensors")
+        return (path for path in found if path.stem.removeprefix("shared_").isdecimal())
+
+    def _stored_keys(self, keys: Sequence[str]) -> set[str]:
+        marks = ", ".join("?" * len(keys))
+        query = f"SELECT key FROM candidate WHERE key IN ({marks})"  # noqa: S608 - only marks
+        return {key for (key,) in self._database.execute(query, list(keys))}
+
+    def _check_format(self) -> None:
+        try:
+            version = self.meta("format_version")
+        except (sqlite3.Error, ValueError, TypeError) as error:  # damaged pages, or no JSON
+            self._database.close()
+            raise unreadable(self.folder, error) from error
+        if version != FORMAT_VERSION:
+            self._database.close()
+            newer = isinstance(version, int) and version > FORMAT_VERSION
+            remedy = f"Read it with the {'newer ' if newer else ''}evo_snn that wrote it."
+            raise RequestError("format_version", version, str(FORMAT_VERSION), remedy)
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:

@@ -357,22 +357,6 @@ class Store(Reader):
 
     # Internals
 
-    def _check_format(self) -> None:
-        try:
-            version = self.meta("format_version")
-        except (sqlite3.Error, ValueError, TypeError) as error:  # damaged pages, or no JSON
-            self._database.close()
-            raise unreadable(self.folder, error) from error
-        if version != FORMAT_VERSION:
-            self._database.close()
-            newer = isinstance(version, int) and version > FORMAT_VERSION
-            remedy = f"Read it with the {'newer ' if newer else ''}evo_snn that wrote it."
-            raise RequestError("format_version", version, str(FORMAT_VERSION), remedy)
-
-    def _bank_files(self) -> Iterator[Path]:
-        found = (self.folder / WEIGHTS).glob("shared_*.safetensors")
-        return (path for path in found if path.stem.removeprefix("shared_").isdecimal())
-
     def _write(self, path: Path, content: bytes) -> None:
         try:
             write_atomically(path, content)
@@ -384,11 +368,6 @@ class Store(Reader):
         for path in list(paths):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
-
-    def _stored_keys(self, keys: Sequence[str]) -> set[str]:
-        marks = ", ".join("?" * len(keys))
-        query = f"SELECT key FROM candidate WHERE key IN ({marks})"  # noqa: S608 - only marks
-        return {key for (key,) in self._database.execute(query, list(keys))}
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

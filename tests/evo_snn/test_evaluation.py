@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from evo_snn.config import DataSection, TrainingSection
+from evo_snn import evaluation
+from evo_snn.config import DataSection, LadderSection, TrainingSection
 from evo_snn.costing import known_metrics, measured_metrics
 from evo_snn.evaluation import EvaluationSettings, Outcome, Task, evaluate
 from evo_snn.snn.tensors import read_tensors
@@ -61,6 +63,49 @@ def test_sources_are_inherited(outcome: Outcome, tmp_path: Path) -> None:
     assert child.metrics["accuracy"] > outcome.metrics["accuracy"]  # four more steps of training
     tensors = read_tensors(path)
     assert tensors["readout/weight"].shape == task().architecture.layers[-1].weight_shape
+
+
+def test_a_higher_rung_goes_on_where_the_lower_one_ended(tmp_path: Path) -> None:
+    training = TrainingSection(steps=24, batch_size=32, evaluations=2)
+    laddered = replace(SETTINGS, training=training, ladder=LadderSection(rungs=3, keep=0.5))
+    assert laddered.rungs == (6, 12, 24)
+    path, accuracies, order = tmp_path / "own.safetensors", [], []
+    for rung, steps in enumerate((6, 6, 12)):
+        own = replace(task(sources=(path,) if rung else ()), rung=rung)
+        found = evaluate(own, laddered)
+        assert found.failure is None
+        assert found.weights is not None
+        assert found.training_steps == steps
+        assert evaluate(own, laddered).weights == found.weights
+        path.write_bytes(found.weights)
+        accuracies.append(found.metrics["accuracy"])
+        order.append(found.weights)
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] > accuracies[0]
+    plain = evaluate(task(), replace(SETTINGS, training=TrainingSection(
+        steps=6, batch_size=32, evaluations=2
+    )))  # fmt: skip
+    assert plain.weights == order[0]  # the lowest rung is a brief training as any other
+
+
+def test_each_rung_sees_the_samples_in_an_order_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outcome: Outcome
+) -> None:
+    seeds = []
+    original = evaluation.fit
+
+    def spy(*args: Any, **settings: Any) -> Any:
+        seeds.append(settings["seed"])
+        return original(*args, **settings)
+
+    monkeypatch.setattr(evaluation, "fit", spy)
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(outcome.weights or b"")
+    laddered = replace(SETTINGS, ladder=LadderSection(rungs=3, keep=0.5))
+    for rung in range(3):
+        evaluate(replace(task(sources=(path,)), rung=rung), laddered)
+    assert seeds[0] == 7
+    assert len(set(seeds)) == 3
 
 
 def test_whatever_goes_wrong_is_an_outcome(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evo_snn import connection
-from evo_snn.candidate import Candidate, ObjectiveRecord
+from evo_snn.candidate import Candidate, ObjectiveRecord, Rung
 from evo_snn.connection import connect_writer
 from evo_snn.filesystem import (
     WriterLock,
@@ -138,6 +138,7 @@ def lineages(draw):
                 architecture=draw(documents),
                 workload=draw(st.none() | documents),
                 training_steps=draw(st.integers(0, 10**9)),
+                rungs=tuple(draw(st.lists(st.builds(Rung, st.integers(1, 10**9), numbers)))),
                 trained=draw(st.booleans()),
                 failure=draw(st.none() | st.text()),
                 seconds=draw(numbers),
@@ -566,6 +567,52 @@ def test_only_the_latest_shared_bank_is_kept(tmp_path):
         assert store.shared_bank_path().read_bytes() == b"new"
         assert store.shared_bank_generation() == 1
         assert [path.name for path in (tmp_path / "weights").iterdir()] == ["shared_1.safetensors"]
+
+
+def test_a_candidate_that_climbed_takes_its_own_place(tmp_path):
+    low, high = Rung(15, {"accuracy": 0.5}), Rung(30, {"accuracy": 1 / 3})
+    below = candidate("bb" * 8, rungs=(low,), training_steps=15, trained=True)
+    above = candidate(
+        below.key, rungs=(low, high), training_steps=30, trained=True, metrics={"accuracy": 1 / 3}
+    )
+    with make(tmp_path / "run") as store:
+        store.record(candidate("aa" * 8), number=1)
+        store.record(below, b"low", number=2)
+        store.record(candidate("cc" * 8), number=3)
+        assert store.weights_path(below.key).name == f"{below.key}.safetensors"
+        store.record(above, b"high", climbed=True)
+        assert store.candidates()[1] == above
+        path = store.weights_path(below.key)
+        assert path.read_bytes() == b"high"
+        assert [one.name for one in path.parent.iterdir()] == [f"{below.key}.2.safetensors"]
+        assert not store.damaged_weights()
+        failed = candidate(below.key, state="failed", failure="no", rungs=(low, high))
+        store.record(failed, climbed=True)
+        assert not list(path.parent.iterdir())
+        with pytest.raises(ValueError, match="dd is not stored"):
+            store.record(candidate("dd"), climbed=True)
+
+
+def test_what_a_candidate_was_stays_until_it_has_climbed(tmp_path, monkeypatch):
+    """Killed after the new weights are written and before the database says so."""
+    below = candidate("bb" * 8, rungs=(Rung(15, {"accuracy": 0.5}),), training_steps=15)
+    above = candidate(below.key, rungs=(*below.rungs, Rung(30, {"accuracy": 0.6})))
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with make(tmp_path / "run") as store:
+        store.record(below, b"low")
+        with monkeypatch.context() as patched:
+            patched.setattr("evo_snn.store.insert_candidate", killed)
+            with pytest.raises(KeyboardInterrupt):
+                store.record(above, b"high", climbed=True)
+    with Store.open(tmp_path / "run", read_only=False) as store:
+        assert store.candidates() == [below]
+        assert not store.damaged_weights()
+        weights = store.weights_path(below.key)
+        assert weights.read_bytes() == b"low"
+        assert list(weights.parent.iterdir()) == [weights]
 
 
 def test_files_are_whole_or_absent(tmp_path, monkeypatch):

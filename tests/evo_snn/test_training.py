@@ -195,6 +195,27 @@ def test_the_best_look_is_kept_and_of_equal_ones_the_latest(
     assert not equal(spy.seen[best], spy.seen[best - 1])
 
 
+@pytest.mark.parametrize("better", [True, False])
+def test_a_training_that_goes_on_keeps_the_best_of_before_and_after(architecture, samples, better):
+    """The other labels are learnt before, or after."""
+    train, validation = samples
+    misled = Samples(train.x, 1 - train.y)
+    first, second = (misled, train) if better else (train, misled)
+    start = fitted(architecture, (first, validation), steps=40)
+    ends = []
+    for goes_on in (False, True):
+        network = build(architecture, 1)
+        restore(network, start.tensors)
+        settings = {"batch_size": 8, "learning_rate": 0.02, "weight_decay": 0.0, "looks": 1}
+        end = fit(network, second, validation, steps=40, seed=5, goes_on=goes_on, **settings)
+        ends.append(end)
+    after, kept = ends
+    assert (after.accuracy > start.accuracy) == better
+    assert kept.accuracy == max(after.accuracy, start.accuracy)
+    assert equal(kept.tensors, (after if better else start).tensors)
+    assert kept.rates == (after if better else start).rates
+
+
 def test_the_learning_rate_falls_along_half_a_cosine(architecture, samples, monkeypatch):
     rates = []
 
