@@ -1,8 +1,8 @@
 """How fast networks train: this package beside Norse, SpikingJelly and snnTorch, one thread.
 
 All programs run the same layers in the same order on the same batch, one at a time, every one in
-every round, other people's in a process of their own. Tables give milliseconds a step and medians of paired ratios with an interval of 95 %;
-the JSON file holds every time.
+every round, other people's in a process of their own. Tables give milliseconds a step and medians
+of paired ratios with an interval of 95 %; the JSON file holds every time.
 
     python runs/benchmarks/training_speed.py --rounds 9 --out runs/out/training_speed.json
 """
