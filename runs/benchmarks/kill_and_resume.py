@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from evo_snn.config_file import load_config, to_toml
@@ -25,7 +26,7 @@ from evo_snn.search import evolve, resume
 from evo_snn.store import Store
 
 ALGORITHMS = ("nsga2", "sms-emoa")
-STRATEGIES = ("none", "parents", "shared")
+STRATEGIES = ("none", "parents", "shared", "nearest")
 COMMAND = (sys.executable, "-m", "evo_snn")
 ALONE = {"workers.backend": "sequential", "workers.jobs": 1}
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -44,8 +45,7 @@ def contents(folder: Path) -> tuple[object, ...]:
     with Store.open(folder) as store:
         generations = [(one.number, one.keys, one.hypervolume) for one in store.generations()]
         candidates = [
-            (one.key, one.genome, one.parents, one.state, one.metrics, one.violations, one.workload)
-            for one in store.candidates()
+            replace(one, seconds={}, circumstances={}, failure=None) for one in store.candidates()
         ]
         weights = store.weights_digests()
         damaged = store.damaged_weights()
@@ -166,6 +166,7 @@ def drill(folder: Path, arguments: argparse.Namespace) -> bool:
                 "search.generations": arguments.generations,
                 "search.algorithm": algorithm,
                 "inheritance.strategy": strategy,
+                "ladder.rungs": arguments.rungs,
             }
             config = place / "config.toml"
             config.write_text(to_toml(load_config(SMALL, settings)), encoding="utf-8")
@@ -183,6 +184,7 @@ def main() -> None:
     parser.add_argument("--driver-kills", type=int, default=10)
     parser.add_argument("--worker-kills", type=int, default=5)
     parser.add_argument("--generations", type=int, default=8)
+    parser.add_argument("--rungs", type=int, default=1, help="of the ladder in each generation")
     parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
     parser.add_argument(
