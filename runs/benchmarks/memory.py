@@ -111,19 +111,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="an .npz file of 32 x 32 images")
     parser.add_argument("--candidates", type=int, default=300)
     parser.add_argument("--designs", type=int, default=DESIGNS)
-    parser.add_argument("--generations", type=int, default=5, help="of the search for the peak")
+    parser.add_argument("--generations", type=int, default=3, help="of the search for the peak")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, default=Path("runs/out/memory.json"))
     arguments = parser.parse_args()
     given = dict(parse_set(one) for one in arguments.set)
     few = {"training.steps": 6, "training.evaluations": 1, **given}
     found: dict[str, Any] = {"growth": growth(arguments.candidates, arguments.designs, few)}
+    print(json.dumps(found["growth"], indent=1), flush=True)
     if arguments.data is None:
         print("the peak on images is left out: --data names a file with them")
     else:
         generations = {"search.generations": arguments.generations}
         found["peak"] = peak_of_a_worker(arguments.data, {**generations, **few})
-    print(json.dumps(found, indent=1))
+        print(json.dumps(found["peak"], indent=1))
     written(arguments.out, found)
 
 
