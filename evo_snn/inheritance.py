@@ -265,9 +265,9 @@ def _pass_on(weight: Tensor, layer: Layer) -> None:
     """Turn fresh weights of a convolution into nearly the identity: each channel to its own."""
     if layer.kernel:
         weight.mul_(BESIDE_IDENTITY)
-        same = torch.arange(min(weight.shape[:2]))
         centre = tuple(size // 2 for size in layer.kernel)
-        weight[(same, same, *centre)] += 1.0
+        for channel in range(min(weight.shape[:2])):
+            weight[(channel, channel, *centre)] += 1.0
 
 
 BESIDE_IDENTITY = 0.1
@@ -279,15 +279,15 @@ def _copy_channels(layer: Layer, own: Tensors, source: Tensors) -> None:
     ratio = 1.0
     name = f"{layer.name}/initial"
     if name in own and name in source:
-        ratio = float(_drive(own[name]) / _drive(source[name]))
+        ratio = _drive(own[name]) / _drive(source[name])
     for name in (f"{layer.name}/scale", f"{layer.name}/shift"):
         if name in own and name in source:
             _copy_overlap(own[name], source[name] * ratio)
 
 
-def _drive(initial: Tensor) -> Tensor:
+def _drive(initial: Tensor) -> float:
     """The input current at which a neuron with this threshold and leak fires in one step."""
-    threshold, leak = initial.cpu()
+    threshold, leak = float(initial[0]), float(initial[1])
     return threshold / leak if leak > 0 else threshold
 
 

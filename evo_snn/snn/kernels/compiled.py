@@ -411,10 +411,29 @@ def through_normalisation(
 
 
 @_compiled
+def _sums(
+    x: Floats, group: int, power: int, origin: Floats, totals: Floats
+) -> None:  # pragma: no cover
+    """Add powers of differences to an origin, by channel, to totals."""
+    zero, sums = _tiled(origin, group), np.zeros(group, x.dtype)
+    for number, at in enumerate(range(0, len(x), group)):
+        part = x[at : at + group]
+        if power == 1:
+            for j in range(len(part)):
+                sums[j] += part[j] - zero[j]
+        else:
+            for j in range(len(part)):
+                sums[j] += (part[j] - zero[j]) * (part[j] - zero[j])
+        if number % FLUSH == FLUSH - 1:
+            _flushed(sums, totals)
+    _flushed(sums, totals)
+
+
+@_compiled
 def moments(maps: Floats, group: int, out: Floats) -> None:  # pragma: no cover
     """Mean and variance by channel, the variance divided by the number.
 
-    Sums are of differences to the first pixel, so that nothing cancels where a mean is far from 0.
+    In two passes, so that nothing cancels where a mean is far from 0.
 
     Args:
         maps: Flat, channels last.
@@ -422,21 +441,12 @@ def moments(maps: Floats, group: int, out: Floats) -> None:  # pragma: no cover
         out: float64 (2, channels), zeros; is written.
     """
     channels = out.shape[1]
-    origin = _tiled(maps[:channels], group)
-    sums = np.zeros((2, group), maps.dtype)
-    for number, at in enumerate(range(0, len(maps), group)):
-        x = maps[at : at + group]
-        for j in range(len(x)):
-            y = x[j] - origin[j]
-            sums[0, j] += y
-            sums[1, j] += y * y
-        if number % FLUSH == FLUSH - 1:
-            _flushed(sums[0], out[0])
-            _flushed(sums[1], out[1])
-    _flushed(sums[0], out[0])
-    _flushed(sums[1], out[1])
     pixels = len(maps) // channels
+    origin = np.zeros(channels, maps.dtype)
+    _sums(maps, group, 1, origin, out[0])
     for c in range(channels):
-        mean = out[0, c] / pixels
-        out[1, c] = max(0.0, out[1, c] / pixels - mean * mean)
-        out[0, c] = mean + maps[c]
+        out[0, c] /= pixels
+        origin[c] = out[0, c]
+    _sums(maps, group, 2, origin, out[1])
+    for c in range(channels):
+        out[1, c] /= pixels

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from evo_snn.snn.kernels import compiled
 from evo_snn.snn.kernels.dynamics import Dynamics
@@ -76,8 +77,13 @@ def fire_normalised(
     Returns:
         Spikes (T x batch, channels, …), and mean and variance of the maps, (2, channels) float64,
         the variance divided by the number.
+
+    Raises:
+        ValueError: as torch's batch normalisation, a channel has one value alone.
     """
     call = _Call(dynamics, maps, steps_in, time_steps, state_step)
+    if len(call.flat) == call.channels:
+        raise ValueError(f"expected more than one value a channel, got maps of {maps.shape}")
     call.moments = np.zeros((2, call.channels))
     spikes = _FireNormalised.apply(maps, *affine, threshold, leak, floor, call)
     return spikes, call.moments
@@ -171,6 +177,7 @@ class _Fire(torch.autograd.Function):
         return call.spikes(*ctx.unit)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (maps,) = ctx.saved_tensors
         of_current, totals = ctx.call.gradients(*ctx.unit, gradients[0])
@@ -205,6 +212,7 @@ class _FireNormalised(torch.autograd.Function):
         return call.spikes(*ctx.affine)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Ioffe & Szegedy, "Batch normalization", ICML 2015, section 3."""
         (maps,) = ctx.saved_tensors

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from evo_snn.snn.kernels import compiled_pooling
 from evo_snn.snn.kernels.compiled_pooling import Window
@@ -99,6 +100,7 @@ class _OrPooled(torch.autograd.Function):
         return pooled
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         return ctx.call.backward(gradients[0], ctx.kept), None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from evo_snn.snn.kernels.dynamics import Dynamics
 from evo_snn.snn.kernels.memory import stacked
@@ -66,6 +67,7 @@ class _Fire(torch.autograd.Function):
         return stacked(spikes).to(current.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         current, threshold, leak = ctx.saved_tensors
         dynamics: Dynamics = ctx.dynamics
