@@ -9,7 +9,7 @@ order in which workers finish changes nothing.
 - ``parents``: from the parents' trained weights, the more similar parent first.
 - ``shared``: from one bank with the largest tensor of every slot, into which each generation's
   trained weights are written back in a fixed order.
-- ``nearest``: from the most alike networks of those whose weights are kept, parents or not.
+- ``nearest``: from the most alike network of those whose weights are kept, parent or not.
 
 A copy is meant to compute what its source did: gains follow the thresholds and leaks that a child
 begins with, a read-out follows the size of the map that it reads, and a convolution that no source
@@ -31,9 +31,10 @@ from evo_snn.candidate import Candidate
 from evo_snn.snn import Network
 from evo_snn.snn.network import slot
 from evo_snn.snn.neurons import SpikingNeuron
+from evo_snn.snn.quantization import quantized_leak
 from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
 from evo_snn.store import Store
-from genomes.architecture import Architecture, Layer
+from genomes.architecture import INPUT, Architecture, Layer
 
 Tensors = Mapping[str, Tensor]
 
@@ -130,18 +131,17 @@ class Nearest(Strategy):
     def sources(
         self, architecture: Architecture, network: Sequence[int], parents: Sequence[Candidate]
     ) -> tuple[Path, ...]:
-        """The weight files of the most alike networks."""
+        """The weight file of the most alike network."""
         self._learn()
-        order = sorted(
-            self._known,
-            key=lambda key: (
-                unlikeness(architecture, self._known[key][0]),
-                -self._known[key][1],
-                key,
-            ),
-        )
-        paths = (self._store.weights_path(key) for key in order[:NEIGHBOURS])
-        return tuple(path for path in paths if path is not None)
+        if not self._known:
+            return ()
+
+        def rank(key: str) -> tuple[float, float, str]:
+            source, accuracy = self._known[key]
+            return unlikeness(architecture, source), -accuracy, key
+
+        path = self._store.weights_path(min(self._known, key=rank))
+        return () if path is None else (path,)
 
     def _learn(self) -> None:
         """Look at what is kept of finished generations, once a generation."""
@@ -156,10 +156,6 @@ class Nearest(Strategy):
         candidate = self._store.candidate(key)
         architecture = Architecture.from_description(candidate.architecture)
         return architecture, candidate.metrics.get("accuracy", 0.0)
-
-
-NEIGHBOURS = 2
-"""Networks that a child of ``nearest`` may copy from: the second where the first lacks a layer."""
 
 
 def unlikeness(child: Architecture, source: Architecture) -> float:
@@ -203,12 +199,14 @@ STRATEGIES: Mapping[str, Callable[[Store], Strategy]] = {
 
 @torch.no_grad()
 def inherit(network: Network, sources: Sequence[Tensors]) -> float:
-    """Copy what overlaps into a network, layer by layer, from the first source that has it.
+    """Copy what overlaps into a network, layer by layer.
 
-    Channels overlap from the first on, kernels about their centre. A read-out of a map of another
-    size is resampled. Gain and offset of a channel keep their ratio to what makes its neuron fire;
-    a trained leak or threshold is copied only where the genes gave the same initial value. Where
-    there are sources and none has a convolution, it begins near the identity.
+    A layer comes from the first source that has it and that gave what the layer reads too, for
+    channels of different networks mean different things; where there are sources and none is such
+    a one, a convolution begins near the identity. Channels overlap from the first on, kernels about
+    their centre, and a copied channel has nothing besides. A read-out of a map of another size is
+    resampled. A trained leak or threshold is copied only where the genes gave the same initial
+    value; gain and offset of a channel keep their ratio to what makes its neuron fire.
 
     Returns:
         The share of the network's weights that was copied. Statistics of batch normalisation are
@@ -216,17 +214,20 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> float:
     """
     copied = total = 0
     own = named_tensors(network)
+    givers: dict[str, Tensors | None] = {}
     for layer in network.architecture.layers:
         weight = own[f"{layer.name}/weight"]
         total += weight.numel()
-        source = next((one for one in sources if _matches(layer, one)), None)
-        if source is None:
-            if sources:
-                _pass_on(weight, layer)
-            continue
-        copied += _copy_overlap(weight, _fitted(layer, source[f"{layer.name}/weight"]))
-        _copy_channels(layer, own, source)
-        _copy_neuron(network, layer, source)
+        before = givers.get(layer.source)
+        fit = (one for one in sources if layer.source == INPUT or one is before)
+        source = next((one for one in fit if _matches(layer, one)), None)
+        givers[layer.name] = before if source is None else source  # an identity passes it on
+        if source is not None:
+            copied += _copy_weight(weight, _fitted(layer, source[f"{layer.name}/weight"]))
+            _copy_neuron(network, layer, source)
+            _copy_channels(layer, own, source)
+        elif sources:
+            _pass_on(weight, layer)
     return copied / total
 
 
@@ -270,25 +271,28 @@ def _pass_on(weight: Tensor, layer: Layer) -> None:
             weight[(channel, channel, *centre)] += 1.0
 
 
-BESIDE_IDENTITY = 0.1
-"""What is left of a fresh convolution's weights beside the identity, so that channels differ."""
+BESIDE_IDENTITY = 0.02
+"""What is left of a fresh convolution's weights beside the identity, so that channels differ.
+
+Little, since quantization clips the identity to a few times the root mean square.
+"""
 
 
 def _copy_channels(layer: Layer, own: Tensors, source: Tensors) -> None:
     """Gain and offset of a layer's channels, in proportion to what makes a neuron fire."""
-    ratio = 1.0
-    name = f"{layer.name}/initial"
-    if name in own and name in source:
-        ratio = _drive(own[name]) / _drive(source[name])
+    ratio = _drive(own, layer.name) / _drive(source, layer.name)
     for name in (f"{layer.name}/scale", f"{layer.name}/shift"):
         if name in own and name in source:
             _copy_overlap(own[name], source[name] * ratio)
 
 
-def _drive(initial: Tensor) -> float:
-    """The input current at which a neuron with this threshold and leak fires in one step."""
-    threshold, leak = float(initial[0]), float(initial[1])
-    return threshold / leak if leak > 0 else threshold
+def _drive(tensors: Tensors, layer: str) -> float:
+    """The input current at which a layer's neuron fires in one step, as it is trained now."""
+    if f"{layer}/threshold" not in tensors:
+        return 1.0
+    leak = tensors.get(f"{layer}/leak")
+    share = 1.0 if leak is None else float(quantized_leak(leak))
+    return float(tensors[f"{layer}/threshold"]) / share
 
 
 def _copy_neuron(network: Network, layer: Layer, source: Tensors) -> None:
@@ -301,6 +305,14 @@ def _copy_neuron(network: Network, layer: Layer, source: Tensors) -> None:
             value = source.get(f"{layer.name}/{trained}")
             if value is not None and getattr(neuron, trained) is not None:
                 getattr(neuron, trained).copy_(value)
+
+
+def _copy_weight(target: Tensor, source: Tensor) -> int:
+    """Copy a weight; of output channels that the source has, nothing else remains."""
+    channels = min(len(target), len(source))
+    known = torch.isfinite(source[:channels]).flatten(1).any(1).to(target.device)
+    target[:channels][known] = 0.0
+    return _copy_overlap(target, source)
 
 
 def _copy_overlap(target: Tensor, source: Tensor) -> int:
@@ -326,7 +338,17 @@ def _overlap(
 
 
 def _write_back(bank: dict[str, Tensor], trained: Tensors) -> None:
-    """Write trained tensors into a bank, whose tensors grow to the largest of their slot."""
+    """Write trained tensors into a bank, whose tensors grow to the largest of their slot.
+
+    What it holds of gains and offsets comes to stand for the neurons that are written now.
+    """
+    for layer in {name.rpartition("/")[0] for name in trained} & {
+        name.rpartition("/")[0] for name in bank
+    }:
+        ratio = _drive(trained, layer) / _drive(bank, layer)
+        for name in (f"{layer}/scale", f"{layer}/shift"):
+            if f"{layer}/threshold" in bank and name in bank:
+                bank[name] = bank[name] * ratio
     for name, tensor in trained.items():
         held = bank.get(name)
         if held is None or held.ndim != tensor.ndim or not _same_map(name, held, tensor):
