@@ -124,7 +124,7 @@ class TrainingSection(_Section):
 
     ``kernel`` is what computes neurons: ``auto`` the fastest that works where the search is,
     ``numba`` compiled loops on the CPU, ``torch`` tensor operations on any device, ``norse`` the
-    reference, Norse's own step in a Python loop. Spikes are the same, gradients to rounding.
+    reference, Norse's own step in a Python loop. They differ by rounding alone.
     """
 
     steps: Count = 60

@@ -114,7 +114,8 @@ def _fully_trained(
     """Accuracies and the trained network as safetensors."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
     samples, validation = on_device(data.train, device), on_device(data.validation, device)
-    network = build(architecture, seed, chosen_kernel(settings).name).to(device)
+    kernel = chosen_kernel(settings, run.environment.get("kernel")).name
+    network = build(architecture, seed, kernel).to(device)
     fitted = fit(
         network,
         samples,
@@ -137,6 +138,7 @@ def _fully_trained(
         "validation_accuracy": fitted.accuracy,
         "test_accuracy": test_accuracy,
         "steps": fitted.steps,
+        "kernel": kernel,
         **fresh_summary(
             deployed, chip, run, train=samples, validation=validation, test=test, seed=seed
         ),

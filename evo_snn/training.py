@@ -1,8 +1,8 @@
 """Training: brief, for a candidate's fitness, and full, for a chosen design.
 
-Both are one loop: Adam on cross-entropy, quantization in every step, a learning rate that rises and
-then falls to zero along half a cosine, and a few looks at the validation part. A look deploys the
-network and measures what a chip would run; the best look counts.
+Both are one loop: AdamW on cross-entropy, quantization in every step, a learning rate that rises
+and then falls to zero along half a cosine, and a few looks at the validation part. A look deploys
+the network and measures what a chip would run; the best look counts.
 """
 
 from __future__ import annotations

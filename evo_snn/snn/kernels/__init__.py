@@ -4,7 +4,7 @@
 - ``torch``: all time steps as one autograd function of tensor operations; on any device.
 - ``norse``: Norse's own step in a Python loop, the reference that the others are held to.
 
-Spikes are the same, gradients too but for rounding.
+Of equal currents spikes are the same, and gradients but for rounding.
 """
 
 from __future__ import annotations
