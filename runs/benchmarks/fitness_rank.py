@@ -1,14 +1,17 @@
 """Does brief training rank designs as full training does? Kendall's tau on candidates of searches.
 
-Candidates are drawn from searches with the default inheritance, a search a seed. Three numbers rank
-them: accuracy after brief training with inherited weights (the fitness as the search stored it),
-after equally many steps from scratch, and their parameters, which cost nothing. The judge is
-the test accuracy of full training (``study_tasks.py``), the mean of two seeds; the ceiling is the
-agreement of those two seeds with each other. All over all candidates and over the half that full
-training calls better, with 95 % bootstrap intervals.
+Candidates are drawn from searches with inheritance, a search a seed. Three numbers rank them:
+accuracy after brief training with inherited weights (the fitness as the search stored it), after
+equally many steps from scratch, and their parameters, which cost nothing. The judge is the test
+accuracy of full training (``study_tasks.py``), the mean of two seeds; the ceiling is what a third
+full training agrees with them. All over all candidates and over the half that full training calls
+better, with 95 % bootstrap intervals over candidates.
 
-    python runs/benchmarks/fitness_rank.py digits --searches 2 --candidates 60
+    python runs/benchmarks/fitness_rank.py digits
     python runs/benchmarks/fitness_rank.py cifar10 --searches 1 --candidates 30
+    python runs/benchmarks/fitness_rank.py digits --set training.steps=20 --out runs/out/rank20
+
+A folder is for one setting of the searches.
 """
 
 from __future__ import annotations
@@ -32,13 +35,14 @@ from evo_snn.seeds import derived_seed
 from evo_snn.store import Store
 from genomes.architecture import Architecture
 
-JUDGES = (0, 1)
+JUDGES, THIRD = (0, 1), 2
+JUDGE, CEILING = "judge", "a third full training"
 RESAMPLES = 2_000
 
 
 def drawn(task: str, seed: int, n: int, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Candidates of a search, at random, each with its fitness with inheritance and without."""
-    alone = {"workers.jobs": 1, "workers.backend": "sequential"}
+    alone = {"workers.jobs": 1, "workers.backend": "sequential", "search.generations": 19}
     with tempfile.TemporaryDirectory() as folder:
         run = evo_snn.evolve(
             TASKS[task].config, Path(folder) / "run", seed=seed, overrides={**alone, **settings}
@@ -75,21 +79,19 @@ def drawn(task: str, seed: int, n: int, settings: Mapping[str, Any]) -> list[dic
 def agreement(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     """Kendall's tau of each ranking with the judge: a row a ranking and a set of candidates.
 
-    The ceiling ranks by one full training and judges by the other. Candidates of several searches
-    are one set.
+    Candidates of several searches are one set, in which each design is once.
     """
     rows = []
-    judge_mean = table[["full 0", "full 1"]].mean(axis=1)
-    sets = {"all": table, "better half": table[judge_mean >= judge_mean.median()]}
+    better = table[JUDGE] >= table[JUDGE].median()
+    sets = {"all": table, "better half": table[better]}
     for of, chosen in sets.items():
-        target = chosen[["full 0", "full 1"]].mean(axis=1).to_numpy()
-        pairs = {name: (chosen[name].to_numpy(), target) for name in names}
-        pairs["two full trainings"] = (chosen["full 0"].to_numpy(), chosen["full 1"].to_numpy())
-        for name, (a, b) in pairs.items():
-            low, high = _interval(a, b)
-            tau = stats.kendalltau(a, b).statistic
-            row = {"ranking": name, "of": of, "n": len(a), "tau": tau, "low": low, "high": high}
-            rows.append(row)
+        target = chosen[JUDGE].to_numpy()
+        for name in names:
+            own = chosen[name].to_numpy()
+            low, high = _interval(own, target)
+            tau = stats.kendalltau(own, target).statistic
+            row = {"ranking": name, "of": of, "n": len(own), "tau": tau}
+            rows.append({**row, "low": low, "high": high})
     return pd.DataFrame(rows)
 
 
@@ -106,13 +108,17 @@ def main() -> None:
     parser.add_argument("task", choices=list(TASKS))
     parser.add_argument("--searches", type=int, default=2)
     parser.add_argument("--candidates", type=int, default=60, help="of each search")
+    parser.add_argument("--strategy", default="parents", help="of the searches")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     arguments = parser.parse_args()
     from evo_snn.config_file import parse_set
 
-    settings = dict(parse_set(text) for text in arguments.settings)
+    settings = {
+        "inheritance.strategy": arguments.strategy,
+        **dict(parse_set(text) for text in arguments.settings),
+    }
     path = arguments.out / "ranked.jsonl"
     known = [row for row in rows_of(path) if row["task"] == arguments.task]
     missing = [s for s in range(arguments.searches) if s not in {row["seed"] for row in known}]
@@ -125,12 +131,13 @@ def main() -> None:
             add_row(path, row)
             known.append(row)
     designs = {row["key"]: row["architecture"] for row in known}
-    done = judge(arguments.task, designs, JUDGES, arguments.out / "trained.jsonl", arguments.jobs)
-    table = pd.DataFrame(known).drop(columns="architecture")
-    for seed in JUDGES:
-        table[f"full {seed}"] = [done[key, seed]["test"] for key in table["key"]]
+    trained = arguments.out / "trained.jsonl"
+    done = judge(arguments.task, designs, (*JUDGES, THIRD), trained, arguments.jobs)
+    table = pd.DataFrame(known).drop(columns="architecture").drop_duplicates("key")
+    table[JUDGE] = [np.mean([done[k, seed]["test"] for seed in JUDGES]) for k in table["key"]]
+    table[CEILING] = [done[k, THIRD]["test"] for k in table["key"]]
     table.to_csv(arguments.out / f"{arguments.task}_ranked.csv", index=False)
-    taus = agreement(table, ("inherited", "scratch", "parameters"))
+    taus = agreement(table, ("inherited", "scratch", "parameters", CEILING))
     taus.to_csv(arguments.out / f"{arguments.task}_tau.csv", index=False)
     print(taus.round(3).to_string(index=False))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,29 +17,28 @@ from analysis import style
 
 GOALS = (0.90, 0.95, 0.99)
 BASELINE = "none"
-RESAMPLES = 10_000
+CHOSEN_BY = 0.95
+BEST_END = "none, best in the end"
+FEWEST = 2  # seeds that an interval needs
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 def curves(task: str, rows: Rows, trainings: Judged, judges: Sequence[int]) -> pd.DataFrame:
     """One row an arm, seed and checkpoint: steps, and the hypervolume after full training."""
-    points = []
-    for row in rows:
-        for front in row["fronts"]:
-            keys = [k for k in front["keys"] if all((k, s) in trainings for s in judges)]
-            volume = hypervolume(task, keys, trainings, judges) if keys else 0.0
-            points.append(
-                {
-                    "arm": row["arm"],
-                    "seed": row["seed"],
-                    "steps": front["steps"],
-                    "designs": len(front["keys"]),
-                    "missing": len(front["keys"]) - len(keys),
-                    "hypervolume": volume,
-                }
-            )
-    return pd.DataFrame(points)
+    return pd.DataFrame(
+        {
+            "arm": row["arm"],
+            "seed": row["seed"],
+            "steps": front["steps"],
+            "designs": len(front["keys"]),
+            "hypervolume": hypervolume(task, front["keys"], trainings, judges)
+            if front["keys"]
+            else 0.0,
+        }
+        for row in rows
+        for front in row["fronts"]
+    )
 
 
 def reached(steps: NDArray[np.float64], volumes: NDArray[np.float64], goal: float) -> float:
@@ -58,68 +56,97 @@ def reached(steps: NDArray[np.float64], volumes: NDArray[np.float64], goal: floa
     return float(steps[k - 1] * (steps[k] / steps[k - 1]) ** share)
 
 
-def best_baseline(table: pd.DataFrame) -> str:
-    """The arm without inheritance whose fronts are best in the end, in the mean over seeds."""
-    last = table[table["steps"] == table["steps"].max()]
-    means = last.groupby("arm")["hypervolume"].mean()
-    return str(means[[arm for arm in means.index if arm.startswith(BASELINE)]].idxmax())
-
-
 def wide(table: pd.DataFrame, arm: str) -> pd.DataFrame:
     """The curves of an arm: a row a seed, a column a number of steps."""
     return table[table["arm"] == arm].pivot_table("hypervolume", "seed", "steps")
 
 
-def speed_ups(table: pd.DataFrame) -> pd.DataFrame:
-    """How many times fewer steps than the best baseline each arm needs, one row an arm and goal.
+def chosen_arms(table: pd.DataFrame) -> dict[str, str]:
+    """What tuning chooses: role → arm, by curves that are means over seeds.
 
-    ``ratio``: of the seeds' own steps, geometric mean over seeds, each to the goal that the
-    baseline's end sets in that seed; an arm that misses it counts with all its steps, which makes
-    the ratio too small. ``ratio_of_curves``: of the curves' means over seeds. Both with a 95 %
-    bootstrap interval over seeds.
+    The baseline is the arm without inheritance that is best in the end. Of every strategy, none
+    included, the arm is taken that reaches 95 % of the baseline's end soonest (and, where none
+    does, the one that is best in its own end).
     """
-    base = wide(table, best_baseline(table))
+    means = {arm: wide(table, arm).mean() for arm in dict.fromkeys(table["arm"])}
+    strategies = {arm: arm.partition(",")[0] for arm in means}
+    without = [arm for arm in means if strategies[arm] == BASELINE]
+    baseline = max(without, key=lambda arm: means[arm].iloc[-1])
+    goal = CHOSEN_BY * means[baseline].iloc[-1]
+
+    def lateness(arm: str) -> tuple[float, float]:
+        steps = means[arm].index.to_numpy(dtype=float)
+        return reached(steps, means[arm].to_numpy(), goal), -means[arm].iloc[-1]
+
+    soonest = {
+        f"{strategy}, soonest": min(
+            (arm for arm in means if strategies[arm] == strategy), key=lateness
+        )
+        for strategy in dict.fromkeys(strategies.values())
+    }
+    return {BEST_END: baseline, **soonest}
+
+
+def speed_ups(table: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
+    """How many times fewer steps than without inheritance each arm needs: a row an arm and goal.
+
+    The goals are shares of what the arm without inheritance that was chosen for its end reaches in
+    the end, in each seed. ``against`` is that arm, or the one that was chosen for being soonest.
+    An arm that does not reach a goal in a seed needs infinitely many steps there: its ratio is 0.
+
+    ``ratio``: median over seeds of the paired ratios. ``low``, ``high``: 95 % interval of their
+    geometric mean (``mean``), Student's t of their logarithms; none where a goal was missed.
+    ``ratio_of_curves``: the same of the means over seeds of the curves.
+    """
+    end = wide(table, chosen[BEST_END])
     rows = []
-    for arm in dict.fromkeys(table["arm"]):
-        own = wide(table, arm)
-        seeds = own.index.intersection(base.index)
-        rows += [
-            {"arm": arm, "goal": goal, **_compared(own.loc[seeds], base.loc[seeds], goal)}
-            for goal in GOALS
-        ]
+    for against in dict.fromkeys([chosen[BEST_END], chosen[f"{BASELINE}, soonest"]]):
+        for arm in dict.fromkeys(table["arm"]):
+            rows += [
+                {"arm": arm, "against": against, "goal": goal}
+                | _compared(wide(table, arm), wide(table, against), end, goal)
+                for goal in GOALS
+            ]
     return pd.DataFrame(rows)
 
 
-def _compared(own: pd.DataFrame, base: pd.DataFrame, goal: float) -> dict[str, float]:
-    steps = own.columns.to_numpy(dtype=float)
-    mine, theirs = own.to_numpy(), base.to_numpy()
-    goals = goal * theirs[:, -1]
-    needed = np.array([reached(steps, *each) for each in zip(mine, goals, strict=True)])
-    baseline = np.array([reached(steps, *each) for each in zip(theirs, goals, strict=True)])
-    missed = int(np.isinf(needed).sum())
-    logs = np.log(baseline / np.minimum(needed, steps[-1]))
+def _compared(
+    own: pd.DataFrame, base: pd.DataFrame, end: pd.DataFrame, goal: float
+) -> dict[str, float]:
+    seeds = own.index.intersection(base.index).intersection(end.index)
+    wanted = goal * end.loc[seeds].iloc[:, -1].to_numpy()
 
-    def of_means(chosen: NDArray[np.int64]) -> float:
-        a, b = mine[chosen].mean(0), theirs[chosen].mean(0)
-        wanted = goal * b[-1]
-        return reached(steps, b, wanted) / min(reached(steps, a, wanted), steps[-1])
+    def needed(curve: pd.DataFrame) -> NDArray[np.float64]:
+        steps = curve.columns.to_numpy(dtype=float)
+        each = zip(curve.loc[seeds].to_numpy(), wanted, strict=True)
+        return np.array([reached(steps, volumes, one) for volumes, one in each])
 
-    rng = np.random.default_rng(0)
-    draws = rng.integers(len(mine), size=(RESAMPLES, len(mine)))
-    ratios = np.exp(logs[draws].mean(1))
-    means = np.array([of_means(chosen) for chosen in draws])
+    mine, theirs = needed(own), needed(base)
+    with np.errstate(invalid="ignore"):
+        ratios = np.where(np.isinf(mine), 0.0, theirs / mine)
+    means = [
+        reached(one.columns.to_numpy(dtype=float), one.loc[seeds].mean().to_numpy(), wanted.mean())
+        for one in (own, base)
+    ]
     return {
-        "seeds": len(mine),
-        "missed": missed,
-        "steps": float(np.exp(np.log(np.minimum(needed, steps[-1])).mean())),
-        "baseline_steps": float(np.exp(np.log(baseline).mean())),
-        "ratio": float(np.exp(logs.mean())),
-        "low": float(np.quantile(ratios, 0.025)),
-        "high": float(np.quantile(ratios, 0.975)),
-        "ratio_of_curves": of_means(np.arange(len(mine))),
-        "curves_low": float(np.quantile(means, 0.025)),
-        "curves_high": float(np.quantile(means, 0.975)),
+        "seeds": len(seeds),
+        "missed": int(np.isinf(mine).sum()),
+        "steps": float(np.median(mine)),
+        "baseline_steps": float(np.median(theirs)),
+        "ratio": float(np.median(ratios)),
+        **_interval(ratios),
+        "ratio_of_curves": 0.0 if np.isinf(means[0]) else means[1] / means[0],
     }
+
+
+def _interval(ratios: NDArray[np.float64]) -> dict[str, float]:
+    """Geometric mean with its 95 % interval; NaN where a ratio is 0 or infinite, or single."""
+    if len(ratios) < FEWEST or not (np.isfinite(ratios) & (ratios > 0)).all():
+        return {"mean": np.nan, "low": np.nan, "high": np.nan}
+    logs = np.log(ratios)
+    half = stats.t.ppf(0.975, len(logs) - 1) * stats.sem(logs)
+    low, middle, high = np.exp(logs.mean() + half * np.array([-1.0, 0.0, 1.0]))
+    return {"mean": float(middle), "low": float(low), "high": float(high)}
 
 
 def bias(rows: Rows, trainings: Judged, judges: Sequence[int]) -> pd.DataFrame:
@@ -132,12 +159,11 @@ def bias(rows: Rows, trainings: Judged, judges: Sequence[int]) -> pd.DataFrame:
     found: dict[str, list[tuple[float, float, float]]] = {}
     for row in rows:
         for key in row["fronts"][-1]["keys"]:
-            if all((key, seed) in trainings for seed in judges):
-                design = row["designs"][key]
-                full = np.mean([trainings[key, seed]["validation"] for seed in judges])
-                excess = design["metrics"]["accuracy"] - full
-                entry = (float(excess), design["age"], design["metrics"]["energy_uj"])
-                found.setdefault(row["arm"], []).append(entry)
+            design = row["designs"][key]
+            full = np.mean([trainings[key, seed]["validation"] for seed in judges])
+            excess = design["metrics"]["accuracy"] - full
+            entry = (float(excess), design["age"], design["metrics"]["energy_uj"])
+            found.setdefault(row["arm"], []).append(entry)
     tables = {arm: np.array(values).T for arm, values in found.items()}
     return pd.DataFrame(
         {
@@ -153,8 +179,14 @@ def bias(rows: Rows, trainings: Judged, judges: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def draw(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
-    """Hypervolume against steps, a panel a task: means over seeds with their standard errors."""
+def draw(tables: Mapping[str, pd.DataFrame], goals: Mapping[str, float], path: Path) -> None:
+    """Hypervolume against steps, a panel a task: means over seeds with their standard errors.
+
+    Args:
+        tables: task → curves.
+        goals: task → hypervolume that the baseline reaches in the end; 95 % of it is dotted.
+        path: of the figure.
+    """
     with style.context():
         figure = style.figure(style.PAGE, 3.0)
         panels = np.atleast_1d(figure.subplots(1, len(tables)))
@@ -177,8 +209,7 @@ def draw(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
                 ax.plot(
                     [], [], color=colour, ls="--" if arm.startswith(BASELINE) else "-", label=arm
                 )
-            end = wide(table, best_baseline(table)).iloc[:, -1].mean()
-            ax.axhline(0.95 * end, color=style.GREY, lw=0.6, ls=":")
+            ax.axhline(CHOSEN_BY * goals[task], color=style.GREY, lw=0.6, ls=":")
             ax.set(xscale="log", xlabel="Gradient steps of the search", ylabel="")
             ax.set_title(task)
             ax.legend(loc="lower right")
@@ -187,18 +218,24 @@ def draw(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         figure.savefig(path, dpi=style.DPI)
 
 
-def report(task: str, rows: Rows, trainings: Judged, judges: Sequence[int], out: Path) -> None:
+def report(
+    task: str,
+    table: pd.DataFrame,
+    rows: Rows,
+    trainings: Judged,
+    judges: Sequence[int],
+    chosen: Mapping[str, str],
+    out: Path,
+) -> None:
     """Print the tables, and write them and the figure."""
-    table = curves(task, rows, trainings, judges)
-    ratios, flattered = speed_ups(table), bias(rows, trainings, judges)
+    ratios, flattered = speed_ups(table, chosen), bias(rows, trainings, judges)
     means = table.pivot_table("hypervolume", "arm", "steps", sort=False)
-    pd.options.display.width = 200
+    pd.options.display.width = 220
     pd.options.display.max_columns = 30
-    print(means.round(4).to_string(), ratios.round(3).to_string(), sep="\n\n")
-    print(flattered.round(4).to_string(), f"missing: {table['missing'].sum()}", sep="\n")
+    print(means.round(4).to_string(), ratios.round(3).to_string(index=False), sep="\n\n")
+    print(flattered.round(4).to_string(index=False))
     table.to_csv(out / f"{task}_curves.csv", index=False)
     ratios.to_csv(out / f"{task}_ratios.csv", index=False)
     flattered.to_csv(out / f"{task}_bias.csv", index=False)
-    about = {"baseline": best_baseline(table), "ratios": ratios.to_dict("records")}
-    (out / f"{task}.json").write_text(json.dumps(about, indent=1))
-    draw({task: table}, out / f"{task}.png")
+    goal = float(wide(table, chosen[BEST_END]).iloc[:, -1].mean())
+    draw({task: table}, {task: goal}, out / f"{task}.png")

@@ -29,20 +29,7 @@ from hardware import estimate
 
 RUNS = Path(__file__).resolve().parent.parent
 OUT = RUNS / "out" / "inheritance"
-CHECKPOINTS = (
-    1 / 48,
-    1 / 32,
-    1 / 24,
-    1 / 16,
-    1 / 12,
-    1 / 8,
-    1 / 6,
-    1 / 4,
-    3 / 8,
-    1 / 2,
-    3 / 4,
-    1.0,
-)
+CHECKPOINTS = (1 / 48, 1 / 24, 1 / 12, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 """Shares of a search's steps at which its front is looked at."""
 
 
@@ -54,8 +41,10 @@ class Task:
         name: of the task.
         config: the configuration of a search, but for what an arm says.
         steps: gradient steps of a whole search, all candidates together.
-        full_steps: of one full training.
-        full_rate: its first learning rate.
+        full_steps: of one full training: where accuracy has stopped rising. Mean test accuracy of
+            14 designs of digits after 150, 300, 600 and 1,200 steps: 0.935, 0.939, 0.944, 0.946; of
+            6 designs of the small CIFAR-10 after 200, 400 and 800: 0.344, 0.343, 0.332.
+        full_rate: its peak learning rate.
     """
 
     name: str
@@ -66,7 +55,6 @@ class Task:
 
 
 OBJECTIVES = {"names": ["accuracy", "energy_uj"]}
-TRAINING = {"evaluations": 1}  # a look costs as much as a step or two
 TASKS = {
     "digits": Task(
         "digits",
@@ -75,10 +63,9 @@ TASKS = {
             "search": {"space": "plain", "population": 24, "offspring": 12},
             "space": {"widths": [4, 8, 12, 16, 24], "kernels": [1, 3], "time_steps": [2, 3, 4]},
             "objectives": OBJECTIVES,
-            "training": TRAINING,
         },
         steps=9_600,
-        full_steps=150,
+        full_steps=600,
     ),
     "cifar10": Task(
         "cifar10",
@@ -92,10 +79,9 @@ TASKS = {
                 "time_steps": [2, 3, 4],
             },
             "objectives": OBJECTIVES,
-            "training": TRAINING,
         },
         steps=4_800,
-        full_steps=200,
+        full_steps=400,
     ),
 }
 
@@ -192,7 +178,7 @@ def judge(
     """
     known = judged(name, path)
     missing = [(key, seed) for key in designs for seed in seeds if (key, seed) not in known]
-    work = (joblib.delayed(fully_trained)(name, key, designs[key], s) for key, s in missing)
+    work = (joblib.delayed(fully_trained)(name, k, designs[k], s) for k, s in missing)
     done = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     for number, row in enumerate(done, start=1):
         add_row(path, row)
