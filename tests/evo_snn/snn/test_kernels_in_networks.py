@@ -137,18 +137,20 @@ def test_the_cases_fire_and_are_silent(cases, make_seen):
     assert sum(0.02 < rate < 0.98 for rate in rates) > 0.8 * len(rates)
 
 
-@every_kernel
-def test_statistics_of_float32_lose_nothing(kernel, chain):
-    # small differences about a mean far from 0, and a first sample that is far from all others
-    architecture = chain(input_shape=(1, 9, 9), options={"input_bits": 16}, blocks=1)
-    x = 0.5 + 0.01 * samples((1, 9, 9), 3, 64, 0).x
-    x[0] = 1
-    network, exact = (build(architecture, 0, kernel=name) for name in (kernel, "norse"))
+@pytest.mark.parametrize(("spread", "first"), [(2e-4, 0.5), (1e-2, 1.0)])
+def test_statistics_of_float32_lose_nothing(chain, spread, first):
+    # Small differences about a mean far from 0, of which torch's own batch normalisation loses a
+    # hundredth; a first sample that is far from all others.
+    options = {"input_bits": 16, "kernels": [1]}
+    architecture = chain(input_shape=(1, 9, 9), options=options, blocks=1)
+    x = 0.5 + spread * samples((1, 9, 9), 3, 64, 0).x
+    x[0] = first
+    network, exact = (build(architecture, 0, kernel=name) for name in ("numba", "norse"))
     network.train()(x.float())
     exact.double().train()(x)
     found, expected = (one.trainable_layers()[0] for one in (network, exact))
-    assert torch.allclose(found.mean.double(), expected.mean, rtol=1e-5)
-    assert torch.allclose(found.variance.double(), expected.variance, rtol=1e-3)
+    assert torch.allclose(found.mean.double(), expected.mean, rtol=1e-6)
+    assert torch.allclose(found.variance.double(), expected.variance, rtol=2e-3, atol=0)
 
 
 def samples(shape, classes, count, seed):
