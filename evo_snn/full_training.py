@@ -138,12 +138,11 @@ def _fully_trained(
         "validation_accuracy": fitted.accuracy,
         "test_accuracy": test_accuracy,
         "steps": fitted.steps,
-        "kernel": kernel,
         **fresh_summary(
             deployed, chip, run, train=samples, validation=validation, test=test, seed=seed
         ),
     }
-    about = {"architecture": json.dumps(architecture.describe())}
+    about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
     return row, to_bytes(fitted.tensors, about)
 
 

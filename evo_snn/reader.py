@@ -53,7 +53,10 @@ class Reader:
     def meta(self, name: str, default: Any = None) -> Any:
         """The JSON value kept by ``name``, such as ``space`` or ``environment``; or ``default``."""
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row[0])
+        try:
+            return default if row is None else json.loads(row[0])
+        except RecursionError:
+            raise ValueError(f"{name} is nested too deeply") from None
 
     def objectives(self) -> list[ObjectiveRecord]:
         """What the run's objectives mean, in the configuration's order."""

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from evo_snn.inheritance import FromParents
 from evo_snn.integrity import check
 from evo_snn.run import Run
 from evo_snn.search import NothingFeasible, resume
+from genomes.architecture import Architecture
 from genomes.errors import RequestError
 from genomes.workload import Workload
 from hardware import estimate, load_chip
@@ -75,7 +76,9 @@ def test_networks_share_weights_whatever_their_chips(tmp_path: Path) -> None:
 
     one, other = parent("one", 1, 2, 0, 0), parent("other", 1, 1, 5, 6)
     strategy = FromParents(Paths())  # type: ignore[arg-type]
-    assert strategy.sources([1, 1], [one, other]) == (Path("other"), Path("one"))
+    architecture = cast(Architecture, None)  # parents are compared by genes
+    sources = strategy.sources(architecture, [1, 1], [one, other])
+    assert sources == (Path("other"), Path("one"))
 
 
 @pytest.mark.parametrize("kind", ["plain", "noisy"])

@@ -26,7 +26,7 @@ from genomes.errors import RequestError
 from tests.evo_snn.searches import TINY, assert_equal_runs, search
 
 LADDER = {"ladder__rungs": 3, "ladder__keep": 0.5, "training__steps": 8}
-STRATEGIES = ("none", "parents", "shared")
+STRATEGIES = ("none", "parents", "shared", "nearest")
 
 
 class Stopped(BaseException):

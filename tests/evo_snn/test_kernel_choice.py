@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import safetensors
 
 from evo_snn.config import TrainingSection
 from evo_snn.full_training import train
@@ -114,7 +115,10 @@ def test_full_training_uses_the_kernel_that_the_run_began_with(
         away.setattr("evo_snn.snn.kernels._problem_of_numba", lambda _: "away")
         run = search(tmp_path / "run", search__generations=1, workers__backend="sequential")
     assert run.environment["kernel"] == "torch"
-    assert train(run, [run.front()["key"][0]], epochs=1)["kernel"].tolist() == ["torch"]
+    key = run.front()["key"][0]
+    train(run, [key], epochs=1)
+    with safetensors.safe_open(run.folder / "trained" / f"{key}.safetensors", "pt") as trained:
+        assert trained.metadata()["kernel"] == "torch"
 
 
 def test_kernels_lead_to_the_same_designs_at_first(tmp_path: Path):

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from evo_snn.store import Store, StoreWriteError
 from genomes.errors import RequestError
 from tests.evo_snn.searches import assert_equal_runs, search
 
-STRATEGIES = ("none", "parents", "shared")
+STRATEGIES = ("none", "parents", "shared", "nearest")
 ALGORITHMS = ("nsga2", "sms-emoa")
+# One objective has a front of one design, so that most of the population is not on it.
+CROWDED: Mapping[str, Any] = {"objectives__names": ["accuracy"]}
 
 
 class Stopped(BaseException):
@@ -168,7 +171,7 @@ def test_a_configuration_edited_since_is_refused_by_its_key(
 
 
 def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path: Path) -> None:
-    run = search(tmp_path / "run", search__generations=2, weights__keep="front")
+    run = search(tmp_path / "run", search__generations=2, weights__keep="front", **CROWDED)
     before = (run.folder / "config.toml").read_bytes()
     with pytest.raises(RequestError, match="--generations"):
         resume(run.folder, generations=5)
@@ -326,7 +329,7 @@ def test_weights_that_vanish_in_mid_run_stop_it_and_blame_no_candidate(
 
 
 def test_weights_of_the_front_alone_do_not_breed(tmp_path: Path) -> None:
-    run = search(tmp_path / "run", search__generations=2, weights__keep="front")
+    run = search(tmp_path / "run", search__generations=2, weights__keep="front", **CROWDED)
     with pytest.raises(RequestError, match=r"--generations: got 3; allowed: 2, the finished ones"):
         resume(run.folder, generations=3)
     alone = search(

@@ -1,5 +1,7 @@
 """Networks on one chip instance: by hand, one path against the other, and with nothing off."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -143,8 +145,7 @@ def test_with_nothing_off_the_chip_gives_the_same_bits(case, seen, name, path):
 @pytest.mark.parametrize("path", ["fast", "exact"])
 def test_the_same_bits_in_single_precision(cases, path):
     for case in cases[::3]:
-        deployed = deploy(case.trained.float())
-        case.trained.double()
+        deployed = deploy(copy.deepcopy(case.trained).float())
         network = on_chip(deployed, chip(), Conditions(), seed=0, path=path)
         assert torch.equal(network(case.x.float()), deployed(case.x.float()))
         assert network(case.x.float()).dtype == torch.float32
