@@ -20,7 +20,8 @@ def drill():
 
 def test_a_killed_driver_and_a_killed_worker_change_nothing(drill, tmp_path):
     config = tmp_path / "config.toml"
-    settings = {"search.generations": 3, "training.steps": 10}
+    # steps enough that a search is still at work when something is to be killed in it
+    settings = {"search.generations": 3, "training.steps": 150}
     config.write_text(to_toml(load_config(drill.SMALL, settings)))
     alone = {"workers.backend": "sequential"}
     evolve(config, tmp_path / "alone", overrides=alone)
