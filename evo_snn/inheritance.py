@@ -145,11 +145,12 @@ class Nearest(Strategy):
 
     def _learn(self) -> None:
         """Look at what is kept of finished generations, once a generation."""
-        generations = self._store.generations()
-        if len(generations) == self._finished:
+        finished = self._store.finished_generations()
+        if finished == self._finished:
             return
-        self._finished = len(generations)
-        kept = {key for one in generations for key in one.keys} & set(self._store.weights_digests())
+        self._finished = finished
+        ever = {key for one in self._store.generations() for key in one.keys}
+        kept = ever & set(self._store.weights_digests())
         self._known = {key: self._known.get(key) or self._looked_up(key) for key in sorted(kept)}
 
     def _looked_up(self, key: str) -> tuple[Architecture, float]:

@@ -114,6 +114,11 @@ class Reader:
             for number, hypervolume, seconds in rows
         ]
 
+    def finished_generations(self) -> int:
+        """How many generations are finished."""
+        (count,) = self._database.execute("SELECT count(*) FROM generation").fetchone()
+        return int(count)
+
     def weights_path(self, key: str) -> Path | None:
         """The file of a candidate's trained weights; None if it has none or they were pruned."""
         path, _ = self._weights_files("AND key = ?", (key,)).get(key, (None, ""))

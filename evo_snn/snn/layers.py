@@ -24,6 +24,9 @@ _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 MERGED_FROM = 512
 """Input channels times pooled pixels from which a pooled kernel is faster; measured, on a CPU."""
 
+MOMENTUM = 0.1
+"""Least weight of the newest batch in the running statistics of batch normalisation."""
+
 VARIANCE_FLOOR = 1e-5
 """Added to a variance by batch normalisation, torch's default."""
 
@@ -97,8 +100,7 @@ class TrainableLayer(nn.Module):
         scale, shift: (out,), batch normalisation's gain and offset; a read-out has ``shift`` alone.
         mean, variance: (out,), batch normalisation's running statistics.
         perturb: what becomes of the levels in a training step, see `Perturb`; None for nothing.
-        momentum: least weight of the newest batch in them; None for the plain average over
-            batches since ``reset_statistics``.
+        batches_seen: how many batches are in them.
         floor: added to a variance.
     """
 
@@ -110,7 +112,6 @@ class TrainableLayer(nn.Module):
         super().__init__()
         self.layer = layer
         self.perturb: Perturb | None = None
-        self.momentum: float | None = 0.1
         self.batches_seen = 0
         fan_in = layer.weights // layer.out_channels
         weight = torch.empty(layer.weight_shape).normal_(generator=generator)
@@ -160,8 +161,7 @@ class TrainableLayer(nn.Module):
     def _counted(self) -> float:
         """Count a training batch; its weight in the running statistics."""
         self.batches_seen += self.training
-        average = 1 / max(1, self.batches_seen)  # of few batches, rather than of what was before
-        return average if self.momentum is None else max(average, self.momentum)
+        return max(1 / max(1, self.batches_seen), MOMENTUM)  # of few batches the plain average
 
     def _present_weight(self) -> tuple[Tensor, Tensor]:
         """The weight at its own bits, in a training step with noise what a chip makes of it.
@@ -194,13 +194,6 @@ class TrainableLayer(nn.Module):
     def gain(self) -> Tensor:
         """(out,): the factor a of batch normalisation in evaluation, which is a·y + b."""
         return self.scale / (self.variance + VARIANCE_FLOOR).sqrt()
-
-    def reset_statistics(self) -> None:
-        """Forget the running statistics; the next training batches are averaged plainly."""
-        self.batches_seen = 0
-        if self.layer.neuron is not None:
-            self.mean.zero_()
-            self.variance.fill_(1)
 
 
 class DeployedLayer(nn.Module):

@@ -120,21 +120,6 @@ class TrainableNetwork(Network):
         for neuron in self.neurons.values():
             cast(SpikingNeuron, neuron).project()
 
-    @torch.no_grad()
-    def recalibrate(self, batches: Iterable[Tensor]) -> None:
-        """Measure the statistics of batch normalisation anew, as a plain average over batches."""
-        layers = self.trainable_layers()
-        was_training, momenta = self.training, [layer.momentum for layer in layers]
-        self.train()
-        for layer in layers:
-            layer.reset_statistics()
-            layer.momentum = None
-        for x in batches:
-            self(x)
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
-        self.train(was_training)
-
 
 class DeployedNetwork(Network):
     """A network as the chip runs it: integer weights, folded scales; nothing to train."""

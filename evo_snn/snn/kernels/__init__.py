@@ -86,6 +86,9 @@ def fire(
         state_step: (channels,), what the lowest bit of a stored state is worth; None for states
             that are not rounded.
         kernel: one of ``KERNELS``.
+
+    Raises:
+        RequestError: there is no such kernel.
     """
     return _function(kernel)(dynamics, current, time_steps, threshold, leak, state_step)
 
@@ -99,6 +102,8 @@ def _function(kernel: str) -> Kernel:
         from evo_snn.snn.kernels import unrolled
 
         return unrolled.fire
-    from evo_snn.snn.kernels import reference
+    if kernel == "norse":
+        from evo_snn.snn.kernels import reference
 
-    return reference.fire
+        return reference.fire
+    raise unknown_name("kernel", kernel, KERNELS)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from evo_snn.snn.kernels import Dynamics, compiled, fire, fused
+from genomes.errors import RequestError
 
 
 @pytest.mark.parametrize("kernel", ["numba", "torch"])
@@ -33,3 +34,9 @@ def test_moments_of_maps_that_begin_with_an_outlier():
     compiled.moments(maps.flatten().numpy(), 96, moments)
     assert moments[0] == pytest.approx(maps.double().mean(0).numpy(), rel=1e-6)
     assert moments[1] == pytest.approx(maps.double().var(0, correction=0).numpy(), rel=1e-6)
+
+
+def test_an_unknown_kernel_is_refused():
+    half = torch.tensor(0.5)
+    with pytest.raises(RequestError, match="numba"):
+        fire(Dynamics("iaf", 12), torch.rand(1, 2, 3), 2, half, None, None, kernel="numbra")

@@ -107,14 +107,6 @@ def test_larger_networks_fire_and_learn_as_norses(kernel, kind, pool, shape, cha
 
 
 @every_kernel
-def test_statistics_are_recalibrated_as_norses(kernel, case):
-    network, reference = twin(case, kernel), twin(case, "norse")
-    for one in (network, reference):
-        one.recalibrate([case.x, case.x.flip(0) ** 2, case.x[:4]])
-    assert_equal_statistics(network, reference)
-
-
-@every_kernel
 def test_deployed_networks_fire_as_norses(kernel, case, make_seen):
     of_norse, of_kernel = make_seen(), make_seen()
     with torch.no_grad():

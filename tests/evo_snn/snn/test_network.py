@@ -149,7 +149,6 @@ def test_training_lowers_the_loss(chain):
         optimizer.step()
         network.project()
         losses.append(float(loss.detach()))
-    network.recalibrate([x])
 
     assert losses[-1] < 0.5 * losses[0]
     assert float((deploy(network)(x).argmax(1) == y).float().mean()) > 0.9
@@ -210,39 +209,6 @@ def test_samples_do_not_feel_each_other(case):
     alone = torch.cat([case.deployed(one[None]) for one in case.x])
 
     assert torch.allclose(together, alone, atol=1e-9)
-
-
-def test_recalibration_is_the_plain_average_over_batches(chain, products):
-    network = build(chain(blocks=2), 0).eval()
-    generator = torch.Generator().manual_seed(0)
-    batches = [torch.rand(n, 1, 4, 4, generator=generator) for n in (5, 3, 8)]
-    first = network.trainable_layers()[0]
-    network.train()(batches[0])  # statistics of before, which must be forgotten
-    network.eval()
-    with torch.no_grad():
-        first.mean.fill_(50)
-        first.variance.fill_(70)
-    with products:
-        network.recalibrate(batches)
-    outputs = [products.ran[k][2] for k in range(0, 9, 3)]
-    means = torch.stack([out.mean(dim=(0, 2, 3)) for out in outputs])
-    variances = torch.stack([out.var(dim=(0, 2, 3), unbiased=True) for out in outputs])
-
-    assert torch.allclose(first.mean, means.mean(0), atol=1e-6)
-    assert torch.allclose(first.variance, variances.mean(0), rtol=1e-5)
-    assert not network.training
-    assert all(layer.momentum == 0.1 for layer in network.trainable_layers())
-
-
-def test_recalibration_moves_statistics_alone(chain):
-    network = build(chain(blocks=2), 0).train()
-    before = {name: value.clone() for name, value in network.named_parameters()}
-    network.recalibrate([torch.rand(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))])
-
-    assert network.training
-    for name, value in network.named_parameters():
-        assert torch.equal(value, before[name])
-        assert value.grad is None
 
 
 def test_running_statistics_average_the_first_batches_then_follow_with_a_tenth(chain, products):
