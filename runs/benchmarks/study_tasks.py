@@ -29,7 +29,7 @@ from hardware import estimate
 
 RUNS = Path(__file__).resolve().parent.parent
 OUT = RUNS / "out" / "inheritance"
-CHECKPOINTS = (1 / 48, 1 / 24, 1 / 12, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
+CHECKPOINTS = (1 / 24, 1 / 12, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Shares of a search's steps at which its front is looked at."""
 
 
@@ -64,7 +64,7 @@ TASKS = {
             "space": {"widths": [4, 8, 12, 16, 24], "kernels": [1, 3], "time_steps": [2, 3, 4]},
             "objectives": OBJECTIVES,
         },
-        steps=9_600,
+        steps=4_800,
         full_steps=600,
     ),
     "cifar10": Task(
@@ -80,8 +80,8 @@ TASKS = {
             },
             "objectives": OBJECTIVES,
         },
-        steps=4_800,
-        full_steps=400,
+        steps=2_400,
+        full_steps=200,
     ),
 }
 
