@@ -8,7 +8,6 @@ read-out, into what is accumulated), and both are followed by the same neurons a
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 import numpy as np
 import torch
@@ -16,13 +15,9 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch progra
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from evo_snn.snn.products import membrane_input
 from evo_snn.snn.quantization import by_channel, straight_through, weight_levels
 from genomes.architecture import INPUT, Layer
-
-_AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
-
-MERGED_FROM = 512
-"""Input channels times pooled pixels from which a pooled kernel is faster; measured, on a CPU."""
 
 MOMENTUM = 0.1
 """Least weight of the newest batch in the running statistics of batch normalisation."""
@@ -33,58 +28,6 @@ VARIANCE_FLOOR = 1e-5
 
 Perturb = Callable[[Layer, Tensor], Tensor]
 """What a chip makes of a layer's levels, ``layer.weight_shape``."""
-
-
-def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
-    """The matrix product of a layer: (N, *in_shape) → (N, *out_shape)."""
-    return (
-        _convolved(layer, source, weight, layer.stride)
-        if layer.kernel
-        else (channels_last(source).flatten(1) @ channels_last(weight).flatten(1).T)
-    )
-
-
-def membrane_input(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
-    """The matrix product where neurons see it: (N, *in_shape) → (N, *neuron_shape).
-
-    Average pooling of a convolution is a convolution with the pooled kernel, in strides: for 3x3
-    and 2x2, with 16 instead of 36 products a pooled pixel. That is exact for whole numbers where
-    the window has a power of two positions, and is done where it is faster.
-    """
-    if not _is_merged(layer):
-        return average_pooled(layer, product(layer, source, weight))
-    bordered = F.pad(weight, (1, 1) * len(layer.pool))
-    kernel = _AVERAGE[len(layer.pool)](bordered, 2, stride=1)
-    return _convolved(layer, source, kernel, layer.pool)
-
-
-def _is_merged(layer: Layer) -> bool:
-    """Whether a layer runs with the pooled kernel."""
-    if layer.pool_kind != "average" or set(layer.pool) != {2} or set(layer.stride) != {1}:
-        return False
-    # of small maps the gradient with respect to them costs more than is gained; images have none
-    values = layer.in_shape[0] * prod(layer.stored_shape[1:])
-    return layer.source == INPUT or values >= MERGED_FROM
-
-
-def average_pooled(layer: Layer, values: Tensor) -> Tensor:
-    """What neurons see of a product: (N, *out_shape) → (N, *neuron_shape)."""
-    if layer.pool_kind != "average" or max(layer.pool, default=1) == 1:
-        return values
-    return _AVERAGE[len(layer.pool)](values, layer.pool)
-
-
-def _convolved(layer: Layer, source: Tensor, weight: Tensor, stride: tuple[int, ...]) -> Tensor:
-    if len(layer.kernel) == 1:  # torch keeps channels last in two and three dimensions
-        source, weight = source.unsqueeze(2), weight.unsqueeze(2)
-        return F.conv2d(source, weight, stride=(1, *stride), padding=(0, *layer.padding)).squeeze(2)
-    convolution = F.conv2d if len(layer.kernel) == 2 else F.conv3d  # noqa: PLR2004 - dimensions
-    return convolution(source, weight, stride=stride, padding=layer.padding)
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """(N, channels, …) as (N, …, channels), a view."""
-    return x.permute(0, *range(2, x.ndim), 1)
 
 
 def input_codes(layer: Layer) -> int:

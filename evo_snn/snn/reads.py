@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
-from evo_snn.snn.layers import DeployedLayer, average_pooled, input_codes, membrane_input
+from evo_snn.snn.layers import DeployedLayer, input_codes
+from evo_snn.snn.products import average_pooled, membrane_input
 from genomes.architecture import INPUT, Layer
 from hardware.conductance import Encoding, Ints
 from hardware.nonideal import Instance

@@ -114,9 +114,15 @@ def test_operations_are_those_of_the_convolutions(load):
     ours = load("speed.ours")
     apart = ours.package_network(plan, ours.Variant(merged=False))
     assert ours.operations_done(apart, plan) == plan.operations
-    # a 4x4 kernel a pooled pixel, for 3x3 in four, at least in the layer that reads the image
-    merged = ours.operations_done(ours.package_network(plan, ours.Variant()), plan)
-    assert plan.operations * 16 / 36 <= merged <= plan.operations - 2 * 4 * first * 20 / 36
+    # both maps are small enough for one matrix, 2x8x8 with 3x4x4 and 3x4x4 with 5x2x2, made of
+    # 64 x 16 and 16 x 4 places, 9 taps and 2 x 3 and 3 x 5 channels in every step
+    dense = 2 * 2 * 4 * 128 * 48 + 3 * 2 * 4 * 3 * 48 * 20
+    made = 2 * 2 * 64 * 16 * 9 * 6 + 2 * 2 * 16 * 4 * 9 * 15
+    assert ours.operations_done(ours.package_network(plan, ours.Variant()), plan) == dense + made
+    # a 4x4 kernel a pooled pixel, for 3x3 in four
+    large = plans.Plan("large", (2, 32, 32), (32,), time_steps=3, batch=2)
+    merged = ours.operations_done(ours.package_network(large, ours.Variant()), large)
+    assert merged == large.operations * 16 / 36
     assert plan.features == 5 * 2 * 2
     assert plan.parameters == 2 * 3 * 9 + 3 * 5 * 9 + 20 * 10
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evo_snn.snn.kernels import Dynamics, fire
-from evo_snn.snn.layers import TrainableLayer, average_pooled, membrane_input, product
+from evo_snn.snn.layers import TrainableLayer
 from evo_snn.snn.network import TrainableNetwork, build, deploy, slot
+from evo_snn.snn.products import average_pooled, membrane_input, product
 from genomes.architecture import INPUT, Layer, Neuron
 from speed.plans import CLASSES, Plan
 from speed.timing import Call
@@ -27,7 +29,7 @@ class Variant:
         deployable: batch normalisation, and quantized weights, states and leaks, as in every
             search; otherwise layers and neurons are those of the obvious program.
         reuse: what direct encoding repeats is computed once. Only where not deployable.
-        merged: an average behind a convolution is computed as part of it. Only where not
+        merged: a convolution and the average behind it are computed as one. Only where not
             deployable.
     """
 
@@ -164,15 +166,18 @@ def training_call(
 
 
 def operations_done(network: nn.Module, plan: Plan) -> int:
-    """Operations of the convolutions that a training step really does, as torch counts them."""
+    """Operations that convolutions really take in a training step, as torch counts them.
+
+    What runs as a product of matrices is counted too, but for the read-out's. Counted in double
+    precision, of which torch knows all products.
+    """
+    network = copy.deepcopy(network).double()
     x, y = samples(plan)
     with FlopCounterMode(display=False) as counter:
-        F.cross_entropy(network(x), y).backward()
-    return sum(
-        count
-        for operator, count in counter.get_flop_counts()["Global"].items()
-        if "convolution" in str(operator)
-    )
+        F.cross_entropy(network(x.double()), y).backward()
+    counts = {str(name): n for name, n in counter.get_flop_counts()["Global"].items()}
+    found = sum(n for name, n in counts.items() if "convolution" in name or "mm" in name)
+    return found - 3 * 2 * plan.batch * plan.time_steps * plan.features * CLASSES
 
 
 def _optimizer(network: nn.Module, adam: str) -> torch.optim.Optimizer:

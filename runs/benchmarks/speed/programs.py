@@ -44,7 +44,7 @@ SHARES: Mapping[str, tuple[str, str]] = {
     "its kernel, against Norse's step": (f"{PACKAGE}, Norse's step", PACKAGE),
     "its kernel in torch, against Norse's step": (f"{PACKAGE}, Norse's step", f"{PACKAGE}, torch"),
     "first layer once": (f"{PACKAGE}, first layer in every step", PACKAGE),
-    "average as part of the convolution": (f"{PACKAGE}, average apart", PACKAGE),
+    "convolution and average as one": (f"{PACKAGE}, average apart", PACKAGE),
     "speed left with normalisation and quantization": (PACKAGE, DEPLOYABLE),
     "its kernel with normalisation and quantization": (f"{DEPLOYABLE}, Norse's step", DEPLOYABLE),
 }

@@ -155,8 +155,9 @@ def make_seen():
 
 
 @pytest.fixture
-def products():
-    """A fresh spy: ``with products: network(x)``."""
+def products(monkeypatch):
+    """Spies on products, of which every convolution is run as one (see test_products.py)."""
+    monkeypatch.setattr("evo_snn.snn.products.DENSE_UP_TO", {"hidden": 0.0, "image": 0.0})
     return Products()
 
 

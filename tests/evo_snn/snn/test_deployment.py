@@ -8,7 +8,8 @@ import torch
 
 from evo_snn.snn import build, deploy
 from evo_snn.snn.kernels import reference
-from evo_snn.snn.layers import folded, product
+from evo_snn.snn.layers import folded
+from evo_snn.snn.products import product
 from evo_snn.snn.quantization import quantized_state
 from genomes.architecture import INPUT
 from genomes.spaces import make_space

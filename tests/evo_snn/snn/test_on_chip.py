@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from evo_snn.snn import build, deploy
-from evo_snn.snn.layers import DeployedLayer, product
+from evo_snn.snn.layers import DeployedLayer
 from evo_snn.snn.on_chip import PerturbedLayer, chip_instances, noisy_levels, on_chip
+from evo_snn.snn.products import product
 from evo_snn.snn.reads import Converter, ReadLayer, unfolded
 from genomes.architecture import Layer, Neuron
 from genomes.errors import RequestError
