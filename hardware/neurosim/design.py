@@ -137,7 +137,9 @@ def design(layers: LayerArrays, chip: Chip) -> Design:
     largest = np.maximum(floor.flat_tile, floor.kernel_pe) if by_kernel else floor.flat_tile
     if pipelined:
         more = layers.present.sum(axis=1, keepdims=True) + 1
-        words, largest = words * more, largest * more if by_kernel else largest
+        largest = largest * more if by_kernel else largest
+        if chip.word("pipelined_sums") == "all":
+            words = words * more
     spikes = chip.word("toggling") == "spikes"
     rate = grid.rate
     return Design(

@@ -28,6 +28,7 @@ REASONS = {
     "toggling": "wires toggle with spikes, not 18 % and half of the time",
     "tile_ports": "buffers of flat tiles as wide as the elements that they serve",
     "pe_sum_growth": "a sum of n words grows by log2 n bits",
+    "pipelined_sums": "a sum is as wide as its own layer asks for: pipelined chips only",
     "h_tree_energy": "bits are driven as far as they are waited for",
     "short_buses": "no energy back from a bus of negative length: chips of one tile only",
     "odd_words": "odd words are added",

@@ -26,6 +26,7 @@ SWITCHES = {
     "toggling": "spikes",
     "tile_ports": "pes",
     "pe_sum_growth": "log",
+    "pipelined_sums": "own",
     "h_tree_energy": "whole",
     "odd_words": "added",
     "adder_columns": "mapped",
