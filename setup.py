@@ -27,14 +27,11 @@ RUNTIME = [
     "rich>=13.7",
     "matplotlib>=3.8",
     "seaborn>=0.13",
-]
-NUMBA = [
-    "numba>=0.59",  # for the algorithm age-moea of pymoo
+    "numba>=0.59",  # the loops over neurons on a CPU; the algorithm age-moea of pymoo
 ]
 # What make bench measures beside the package; no test needs them, so requirements.txt has none.
 BENCH = ["spikingjelly>=2.0,<2.1", "snntorch>=1.0,<1.1"]
 DEVELOPMENT = [
-    *NUMBA,
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "hypothesis>=6.100",
@@ -74,7 +71,7 @@ setup(
         "evo_snn.examples": ["*.toml", "*.py"],
     },
     install_requires=RUNTIME,
-    extras_require={"dev": DEVELOPMENT, "numba": NUMBA, "bench": BENCH},
+    extras_require={"dev": DEVELOPMENT, "bench": BENCH},
     entry_points={"console_scripts": ["evo-snn = evo_snn.commands:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -277,7 +277,7 @@ def check_algorithm(name: str, population: int, objectives: int) -> None:
         raise unknown_name("search.algorithm", name, algorithm_names())
     if name == "age-moea" and find_spec("numba") is None:
         allowed = "another algorithm while Numba is missing"
-        raise RequestError("search.algorithm", name, allowed, "pip install 'evo_snn[numba]'")
+        raise RequestError("search.algorithm", name, allowed, "pip install numba")
     if name == "sms-emoa" and objectives < _FEWEST_OF_SMS_EMOA:
         allowed = "another algorithm where there is one objective"
         raise RequestError("search.algorithm", name, allowed, "sms-emoa needs two or more.")

@@ -132,7 +132,7 @@ class TrainingSection(_Section):
     learning_rate: Annotated[Real, Field(gt=0)] = 4e-2
     warm_up: Annotated[Real, Field(ge=0, lt=1)] = 0.2
     weight_decay: Annotated[Real, Field(ge=0)] = 0.0
-    evaluations: Count = 3
+    evaluations: Count = 2
     device: Annotated[str, BeforeValidator(_device)] = "cpu"
     kernel: Kernel = "auto"
 

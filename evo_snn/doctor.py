@@ -152,7 +152,7 @@ def _processor() -> Iterator[Finding]:
 def _numba() -> Iterator[Finding]:
     version = installed_version("numba")
     if version == "absent":
-        remedy = "pip install 'evo_snn[numba]' trains faster on a CPU."
+        remedy = "pip install numba: without it a CPU trains more slowly."
         yield Finding("kernel", "numba", "absent", "note", remedy)
         return
     yield Finding("kernel", "numba", f"{version}, llvmlite {installed_version('llvmlite')}")

@@ -48,7 +48,7 @@ def test_facts_are_this_machines(healthy):
     assert found["worker", "memory limit"].value == f"{memory:.3g} GB"
     kernel = found["kernel", "kernel"].value.partition(":")[0]
     assert found["worker", "self-check"].value.startswith(f"{kernel} gives Norse's spikes")
-    assert {name for topic, name in found if topic == "extras"} >= {"dev", "numba"}
+    assert {name for topic, name in found if topic == "extras"} >= {"dev"}
 
 
 def test_workers_keep_the_memory_of_freed_blocks(healthy):
@@ -72,10 +72,17 @@ def test_without_numba_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(doctor, "installed_version", lambda package: "absent")
     (found,) = doctor._numba()
     assert (found.value, found.state) == ("absent", "note")
-    assert "pip install 'evo_snn[numba]'" in found.remedy
-    extras = {one.name: one for one in doctor._extras()}
-    assert extras["numba"].state == "note"
-    assert extras["numba"].remedy == "pip install 'evo_snn[numba]'"
+    assert "pip install numba" in found.remedy
+
+
+def test_an_extra_says_how_to_get_it(monkeypatch):
+    lines = ["torch>=2.4", 'one>=1; extra == "some"', 'other; extra == "some"']
+    monkeypatch.setattr(doctor, "requires", lambda package: lines)
+    versions = {"one": "1.0", "other": "absent"}
+    monkeypatch.setattr(doctor, "installed_version", versions.__getitem__)
+    (found,) = doctor._extras()
+    assert (found.name, found.value, found.state) == ("some", "without other", "note")
+    assert found.remedy == "pip install 'evo_snn[some]'"
 
 
 # What is broken

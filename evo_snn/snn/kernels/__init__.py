@@ -59,7 +59,7 @@ def _problem_of_numba(device: str) -> str | None:
     try:
         from evo_snn.snn.kernels import compiled  # noqa: F401 - whether it can be
     except ModuleNotFoundError:
-        return "numba is not installed: pip install 'evo_snn[numba]'"
+        return "numba is not installed: pip install numba"
     except (ImportError, RuntimeError) as error:  # versions that do not fit; nowhere to keep code
         return f"numba cannot be used ({' '.join(str(error).split())})"
     return None
