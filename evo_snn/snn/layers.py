@@ -95,11 +95,10 @@ class TrainableLayer(nn.Module):
             moments: (2, out), mean and variance, the variance divided by the number.
             number: of values a channel.
         """
-        momentum = self._counted()
-        unbiased = moments[1] * (number / max(1, number - 1))
+        from evo_snn.snn.kernels import compiled_normalisation
+
         mean, variance = self.mean.numpy(), self.variance.numpy()
-        mean += momentum * (moments[0] - mean)
-        variance += momentum * (unbiased - variance)
+        compiled_normalisation.follow(mean, variance, moments, number, self._counted())
 
     def _counted(self) -> float:
         """Count a training batch; its weight in the running statistics."""

@@ -24,7 +24,7 @@ _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 MERGED_FROM = 512
 """Input channels times pooled pixels from which a pooled kernel is faster; measured, on a CPU."""
 
-DENSE_UP_TO = {"hidden": 0.7, "image": 2.0}
+DENSE_UP_TO = {"hidden": 0.5, "image": 2.0}
 """Products of the matrix over those of the convolution up to which it is faster; measured.
 
 More for an image, whose few channels convolutions make little of.

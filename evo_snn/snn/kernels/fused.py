@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from evo_snn.snn.kernels import compiled
+from evo_snn.snn.kernels import compiled_normalisation as normalisation
 from evo_snn.snn.kernels.dynamics import Dynamics
 
 _KINDS = {"lif_box": compiled.LIF_BOX, "lif": compiled.LIF, "iaf": compiled.IAF}
@@ -202,39 +203,32 @@ class _FireNormalised(torch.autograd.Function):
         call: _Call,
     ) -> Tensor:
         call.set_constants(threshold, leak)
-        compiled.moments(call.flat, call.group, call.moments)
-        mean, inverse = call.moments[0], 1 / np.sqrt(call.moments[1] + floor)
-        gain = _array(scale) * inverse
-        offset = _array(shift) - gain * mean
+        normalisation.moments(call.flat, call.group, call.moments)
+        affine = np.empty((2, call.channels), call.dtype)
+        ctx.found = normalisation.applied(call.moments, floor, _array(scale), _array(shift), affine)
         ctx.save_for_backward(maps)  # so that a change in place is noticed
-        ctx.call, ctx.inverse, ctx.gain = call, inverse, gain
-        ctx.affine = gain.astype(call.dtype), offset.astype(call.dtype)
-        return call.spikes(*ctx.affine)
+        ctx.call, ctx.affine = call, affine
+        return call.spikes(affine[0], affine[1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Ioffe & Szegedy, "Batch normalization", ICML 2015, section 3."""
         (maps,) = ctx.saved_tensors
         call: _Call = ctx.call
-        mean = call.moments[0]
-        scale, shift = ctx.affine
-        gradient, totals = call.gradients(scale, shift, gradients[0])
-        of_threshold, of_leak, of_shift, of_scaled = totals
-        of_scale = (of_scaled - mean * of_shift) * ctx.inverse
-        number = len(call.flat) // call.channels
+        gradient, totals = call.gradients(ctx.affine[0], ctx.affine[1], gradients[0])
+        of_threshold, of_leak = totals[:2].sum(axis=1)
         factors = np.empty((3, call.channels), call.dtype)
-        by_maps = -ctx.gain * ctx.inverse * of_scale / number
-        factors[0], factors[2] = ctx.gain, by_maps
-        factors[1] = -ctx.gain * of_shift / number - by_maps * mean
+        of_affine = np.empty((2, call.channels), call.dtype)
+        number = len(call.flat) // call.channels
+        normalisation.back(call.moments, ctx.found, totals[2:], number, factors, of_affine)
         if ctx.needs_input_grad[0]:
-            compiled.through_normalisation(call.flat, factors, call.group, gradient)
+            normalisation.through_normalisation(call.flat, factors, call.group, gradient)
         return (
             _shaped(gradient, maps) if ctx.needs_input_grad[0] else None,
-            torch.from_numpy(of_scale.astype(call.dtype)),
-            torch.from_numpy(of_shift.astype(call.dtype)),
-            _scalar(of_threshold.sum(), maps),
-            _scalar(of_leak.sum(), maps) if ctx.needs_input_grad[4] else None,
+            torch.from_numpy(of_affine[0]),
+            torch.from_numpy(of_affine[1]),
+            _scalar(of_threshold, maps),
+            _scalar(of_leak, maps) if ctx.needs_input_grad[4] else None,
             None,
             None,
         )
