@@ -152,9 +152,9 @@ class LadderSection(_Section):
 
 
 class InheritanceSection(_Section):
-    """``[inheritance]``: where a candidate's first weights come from."""
+    """``[inheritance]``: where a candidate's first weights come from (docs/inheritance.md)."""
 
-    strategy: Strategy = "parents"
+    strategy: Strategy = "none"
 
 
 class HardwareSection(_Section):

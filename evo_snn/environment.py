@@ -25,6 +25,7 @@ def current_environment(kernel: str) -> dict[str, str]:
     import torch
 
     import evo_snn
+    from evo_snn.snn.matrices import library
 
     return {
         "evo_snn": evo_snn.__version__,
@@ -37,6 +38,7 @@ def current_environment(kernel: str) -> dict[str, str]:
         "cpu_settings": " ".join(f"{k}={os.environ[k]}" for k in _CHOOSING if k in os.environ),
         "kernel": kernel,
         "convolutions": "oneDNN" if torch.backends.mkldnn.is_available() else "torch",
+        "matrices": library(),
         "cuda": _cuda_device(),
     }
 

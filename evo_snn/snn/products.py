@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from evo_snn.snn.matrices import multiplied
 from genomes.architecture import INPUT, Layer
 
 _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -24,21 +25,17 @@ _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 MERGED_FROM = 512
 """Input channels times pooled pixels from which a pooled kernel is faster; measured, on a CPU."""
 
-DENSE_UP_TO = {"hidden": 0.5, "image": 2.0}
-"""Products of the matrix over those of the convolution up to which it is faster; measured.
+DENSE_UP_TO = 0.6
+"""Products of the matrix, its making included, over the convolution's, up to which it is faster.
 
-More for an image, whose few channels convolutions make little of.
+``runs/benchmarks/small_maps.py`` measures it, on a CPU, as it does the limits below.
 """
 
-PLACES_UP_TO = 2**22
-"""Values of the largest table of places and taps that is made for it: 16 MB, once a worker."""
+MATRIX_UP_TO = 2**17
+"""Entries of the largest matrix: wide layers are convolved as fast, in less memory."""
 
-ONEDNN_FROM = 2**21
-"""Multiplications from which a product of matrices is left to oneDNN, the convolutions' library.
-
-Torch multiplies float32 matrices by MKL, at half of oneDNN's speed on AMD processors (107 and 217
-GFLOP/s a core, 256 x 256 by 256 x 128); small ones do not repay the call.
-"""
+PLACES_UP_TO = 2**18
+"""Values of the largest table of places: 1 MB in single precision, and some tables a worker."""
 
 
 def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
@@ -52,7 +49,7 @@ def product(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
 
 def membrane_input(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
     """The matrix product where neurons see it: (N, *in_shape) → (N, *neuron_shape)."""
-    if _is_dense(layer):
+    if source.device.type == "cpu" and _is_dense(layer, len(source)):
         return _dense(layer, source, weight)
     if _is_merged(layer):
         return _merged(layer, source, weight)
@@ -101,17 +98,17 @@ def _merged(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
     return _convolved(layer, source, kernel, layer.pool)
 
 
-def _is_dense(layer: Layer) -> bool:
+def _is_dense(layer: Layer, rows: int) -> bool:
     if not layer.kernel or prod(layer.kernel) == 1:
         return False
     window = prod(layer.pool) if _averages(layer) else 1
     if window & (window - 1):  # whole numbers divided by it are not exact
         return False
-    if prod(layer.in_shape[1:]) * prod(layer.out_shape[1:]) * prod(layer.kernel) > PLACES_UP_TO:
+    taps, matrix = prod(layer.kernel), prod(layer.in_shape) * prod(layer.neuron_shape)
+    places = prod(layer.in_shape[1:]) * prod(layer.neuron_shape[1:]) * taps
+    if matrix > MATRIX_UP_TO or places > PLACES_UP_TO:
         return False
-    matrix = prod(layer.in_shape) * prod(layer.neuron_shape)
-    limit = DENSE_UP_TO["image" if layer.source == INPUT else "hidden"]
-    return matrix <= limit * layer.operations
+    return (rows + taps) * matrix <= DENSE_UP_TO * rows * layer.operations
 
 
 def _dense(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
@@ -120,88 +117,49 @@ def _dense(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:
     A map that is hardly larger than the kernel makes that smaller than the convolution, and what
     averages touch is computed once.
     """
-    places = _places(
-        layer.in_shape[1:],
-        layer.kernel,
-        layer.stride,
-        layer.padding,
-        layer.pool if _averages(layer) else (),
-        source.dtype,
-        source.device,
-    )
-    read, seen, taps = places.shape
+    window = layer.pool if _averages(layer) else (1,) * len(layer.kernel)
+    table = places(layer.in_shape[1:], layer.kernel, layer.stride, layer.padding, window)
+    read, seen, taps = table.shape
     inputs, outputs = layer.in_shape[0], layer.out_channels
     kernel = weight.flatten(2).permute(2, 0, 1).reshape(taps, -1)
-    spread = (places.flatten(0, 1) @ kernel).view(read, seen, outputs, inputs)
+    shares = torch.tensor(table, dtype=weight.dtype, device=weight.device)
+    spread = (shares.flatten(0, 1) @ kernel).view(read, seen, outputs, inputs)
     matrix = spread.permute(1, 2, 0, 3).reshape(seen * outputs, read * inputs)
-    values = _multiplied(channels_last(source).reshape(len(source), -1), matrix)
+    values = multiplied(channels_last(source).flatten(1), matrix)
     shape = layer.neuron_shape[1:]
     return values.view(-1, *shape, outputs).permute(0, len(shape) + 1, *range(1, len(shape) + 1))
 
 
 @lru_cache(maxsize=64)
-def _places(
+def places(
     read: tuple[int, ...],
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     padding: tuple[int, ...],
     window: tuple[int, ...],
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Tensor:
-    """(read, seen, taps): how much each tap of a kernel adds from each place to each neuron."""
-    convolution = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[len(kernel)]
-    places = torch.eye(prod(read), dtype=dtype).view(-1, 1, *read)
-    taps = torch.eye(prod(kernel), dtype=dtype).view(-1, 1, *kernel)
-    with torch.no_grad():
-        found = convolution(places, taps, stride=stride, padding=padding)
-        if window:
-            found = _AVERAGE[len(window)](found, window)
-        return found.flatten(2).transpose(1, 2).contiguous().to(device)
+) -> NDArray[np.float32]:
+    """How much each tap of a kernel adds from each place that is read to each that neurons see.
 
+    Args:
+        read: sizes of the map.
+        kernel: sizes, like all that follow, one entry a dimension.
+        stride: of the convolution.
+        padding: of the map, on either side.
+        window: that is averaged behind it, 1 for none.
 
-def _multiplied(rows: Tensor, matrix: Tensor) -> Tensor:
-    """(N, a) times the transpose of (b, a)."""
-    large = len(rows) * matrix.numel() >= ONEDNN_FROM
-    if large and rows.device.type == "cpu" and rows.dtype == torch.float32 and _has_onednn():
-        found: Tensor = _OneDnnProduct.apply(rows, matrix)
-        return found
-    return rows @ matrix.T
-
-
-@lru_cache(maxsize=1)
-def _has_onednn() -> bool:
-    """Whether this torch has the product that its own compiler (Inductor) makes of a linear layer.
-
-    It is not documented: where it is missing, or takes other arguments, torch's usual one is used.
+    Returns:
+        (prod(read), places that neurons see, prod(kernel)).
     """
-    try:
-        found = _onednn(torch.ones(2, 3), torch.ones(4, 3))
-    except (AttributeError, RuntimeError, TypeError):
-        return False
-    return torch.equal(found, torch.full((2, 4), 3.0))
-
-
-def _onednn(rows: Tensor, matrix: Tensor) -> Tensor:
-    function = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - see _has_onednn
-    found: Tensor = function(rows, matrix, None, "none", [], "")
-    return found
-
-
-class _OneDnnProduct(torch.autograd.Function):
-    """``rows @ matrix.T``."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, matrix: Tensor) -> Tensor:
-        ctx.save_for_backward(rows, matrix)
-        return _onednn(rows, matrix)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        rows, matrix = ctx.saved_tensors
-        of_rows, of_matrix = ctx.needs_input_grad
-        return (
-            _onednn(gradients[0], matrix.T) if of_rows else None,
-            _onednn(gradients[0].T, rows.T) if of_matrix else None,
-        )
+    table = np.ones((1, 1, 1), np.float32)
+    for size, taps, step, border, averaged in zip(
+        read, kernel, stride, padding, window, strict=True
+    ):
+        convolved = (size + 2 * border - taps) // step + 1
+        position = np.arange(convolved)[:, None] * step + np.arange(taps) - border
+        hits = (np.arange(size)[:, None, None] == position).astype(np.float32)
+        seen = convolved // averaged
+        one = hits[:, : seen * averaged].reshape(size, seen, averaged, taps).mean(2)
+        shape = [a * b for a, b in zip(table.shape, one.shape, strict=True)]
+        table = np.einsum("abc,xyz->axbycz", table, one).reshape(shape)
+    table.flags.writeable = False
+    return table

@@ -21,7 +21,7 @@ def test_defaults_are_the_documented_ones():
     assert (config.search.algorithm, config.search.seed) == ("nsga2", 0)
     assert (config.search.population, config.search.generations) == (24, 10)
     assert (config.training.steps, config.training.batch_size) == (60, 64)
-    assert config.inheritance.strategy == "parents"
+    assert config.inheritance.strategy == "none"
     assert config.hardware.chip == DEFAULT_CHIP
     assert config.hardware.overrides == {}
     assert config.objectives.names == ("accuracy", "area_mm2", "energy_uj", "latency_ms")

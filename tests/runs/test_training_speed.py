@@ -114,12 +114,13 @@ def test_operations_are_those_of_the_convolutions(load):
     ours = load("speed.ours")
     apart = ours.package_network(plan, ours.Variant(merged=False))
     assert ours.operations_done(apart, plan) == plan.operations
-    # both maps are small enough for one matrix, 2x8x8 with 3x4x4 and 3x4x4 with 5x2x2, made of
-    # 64 x 16 and 16 x 4 places, 9 taps and 2 x 3 and 3 x 5 channels in every step
-    dense = 2 * 2 * 4 * 128 * 48 + 3 * 2 * 4 * 3 * 48 * 20
-    made = 2 * 2 * 64 * 16 * 9 * 6 + 2 * 2 * 16 * 4 * 9 * 15
-    assert ours.operations_done(ours.package_network(plan, ours.Variant()), plan) == dense + made
-    # a 4x4 kernel a pooled pixel, for 3x3 in four
+    # a 4x4 kernel a pooled pixel, for 3x3 in four, where the image is read; and the map of 3x4x4 is
+    # small enough for one matrix with the 5x2x2 that neurons see, made in every step of 16 x 4
+    # places, 9 taps and 3 x 5 channels
+    plan = replace(plan, batch=32)
+    dense = 3 * 2 * (32 * 3) * (3 * 16) * (5 * 4) + 2 * 2 * (16 * 4) * 9 * (3 * 5)
+    done = ours.operations_done(ours.package_network(plan, ours.Variant()), plan)
+    assert done == 2 * 32 * first * 16 / 36 + dense
     large = plans.Plan("large", (2, 32, 32), (32,), time_steps=3, batch=2)
     merged = ours.operations_done(ours.package_network(large, ours.Variant()), large)
     assert merged == large.operations * 16 / 36
@@ -234,3 +235,15 @@ def test_without_the_extra_peers_are_left_out(load, plan, monkeypatch, capsys, t
     module.main()
     told = capsys.readouterr().out.splitlines()[0]
     assert told == "left out: spikingjelly, snntorch; pip install -e '.[bench]' brings them"
+
+
+def test_the_limits_of_small_maps_are_measured(load, tmp_path, monkeypatch, capsys):
+    module, out = load("small_maps"), tmp_path / "small_maps.json"
+    monkeypatch.setattr("sys.argv", ["x", "--repeats", "1", "--layers", "9", "--out", str(out)])
+    module.main()
+    layers = json.loads(out.read_text())["layers"]
+    assert len(layers) == 9
+    for one in layers:
+        assert one["chosen"] in one["microseconds"]
+        assert all(time > 0 for time in one["microseconds"].values())
+    assert "1x2x2 to 8" in capsys.readouterr().out

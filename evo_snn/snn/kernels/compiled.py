@@ -389,3 +389,64 @@ def gradients(
                 _flushed(sums[k], totals[k])
     for k in range(4):
         _flushed(sums[k], totals[k])
+
+
+@_compiled
+def through_normalisation(
+    maps: Floats, factors: Floats, group: int, gradient: Floats
+) -> None:  # pragma: no cover
+    """Make gradient := factors[0] · gradient + factors[1] + factors[2] · maps, by channel.
+
+    Args:
+        maps: Flat, channels last.
+        factors: (3, channels).
+        group: Values at a time, a multiple of the channels.
+        gradient: As ``maps``; of the normalised maps, becomes that of the maps.
+    """
+    f, g, h = _tiled(factors[0], group), _tiled(factors[1], group), _tiled(factors[2], group)
+    for at in range(0, len(maps), group):
+        x, out = maps[at : at + group], gradient[at : at + group]
+        for j in range(len(x)):
+            out[j] = f[j] * out[j] + (g[j] + h[j] * x[j])
+
+
+@_compiled
+def _sums(
+    x: Floats, group: int, power: int, origin: Floats, totals: Floats
+) -> None:  # pragma: no cover
+    """Add powers of differences to an origin, by channel, to totals."""
+    zero, sums = _tiled(origin, group), np.zeros(group, x.dtype)
+    for number, at in enumerate(range(0, len(x), group)):
+        part = x[at : at + group]
+        if power == 1:
+            for j in range(len(part)):
+                sums[j] += part[j] - zero[j]
+        else:
+            for j in range(len(part)):
+                sums[j] += (part[j] - zero[j]) * (part[j] - zero[j])
+        if number % FLUSH == FLUSH - 1:
+            _flushed(sums, totals)
+    _flushed(sums, totals)
+
+
+@_compiled
+def moments(maps: Floats, group: int, out: Floats) -> None:  # pragma: no cover
+    """Mean and variance by channel, the variance divided by the number.
+
+    In two passes, so that nothing cancels where a mean is far from 0.
+
+    Args:
+        maps: Flat, channels last.
+        group: Values at a time, a multiple of the channels.
+        out: float64 (2, channels), zeros; is written.
+    """
+    channels = out.shape[1]
+    pixels = len(maps) // channels
+    origin = np.zeros(channels, maps.dtype)
+    _sums(maps, group, 1, origin, out[0])
+    for c in range(channels):
+        out[0, c] /= pixels
+        origin[c] = out[0, c]
+    _sums(maps, group, 2, origin, out[1])
+    for c in range(channels):
+        out[1, c] /= pixels

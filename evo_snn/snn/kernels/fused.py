@@ -203,9 +203,10 @@ class _FireNormalised(torch.autograd.Function):
         call: _Call,
     ) -> Tensor:
         call.set_constants(threshold, leak)
-        normalisation.moments(call.flat, call.group, call.moments)
+        compiled.moments(call.flat, call.group, call.moments)
         affine = np.empty((2, call.channels), call.dtype)
-        ctx.found = normalisation.applied(call.moments, floor, _array(scale), _array(shift), affine)
+        by_channel = _array(scale), _array(shift)
+        ctx.factors = normalisation.gain_and_offset(call.moments, floor, *by_channel, affine)
         ctx.save_for_backward(maps)  # so that a change in place is noticed
         ctx.call, ctx.affine = call, affine
         return call.spikes(affine[0], affine[1])
@@ -220,9 +221,9 @@ class _FireNormalised(torch.autograd.Function):
         factors = np.empty((3, call.channels), call.dtype)
         of_affine = np.empty((2, call.channels), call.dtype)
         number = len(call.flat) // call.channels
-        normalisation.back(call.moments, ctx.found, totals[2:], number, factors, of_affine)
+        normalisation.gradients(call.moments, ctx.factors, totals[2:], number, factors, of_affine)
         if ctx.needs_input_grad[0]:
-            normalisation.through_normalisation(call.flat, factors, call.group, gradient)
+            compiled.through_normalisation(call.flat, factors, call.group, gradient)
         return (
             _shaped(gradient, maps) if ctx.needs_input_grad[0] else None,
             torch.from_numpy(of_affine[0]),

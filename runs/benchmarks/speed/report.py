@@ -50,7 +50,7 @@ def convolution_speeds(found: Document) -> dict[str, float]:
     """GFLOP/s of a plan's convolutions over the time of whole training steps, and alone.
 
     As they are written, and of the package's networks as they are done: an average behind a
-    convolution may have become part of it.
+    convolution may have become part of it, and both one matrix.
     """
     speeds = {}
     for name in (PACKAGE, DEPLOYABLE, CONVOLUTIONS):

@@ -157,7 +157,7 @@ def make_seen():
 @pytest.fixture
 def products(monkeypatch):
     """Spies on products, of which every convolution is run as one (see test_products.py)."""
-    monkeypatch.setattr("evo_snn.snn.products.DENSE_UP_TO", {"hidden": 0.0, "image": 0.0})
+    monkeypatch.setattr("evo_snn.snn.products.MATRIX_UP_TO", 0)
     return Products()
 
 

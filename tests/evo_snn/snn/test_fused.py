@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evo_snn.snn.kernels import Dynamics, compiled_normalisation, fire, fused
+from evo_snn.snn.kernels import Dynamics, compiled, fire, fused
 from genomes.errors import RequestError
 
 
@@ -31,7 +31,7 @@ def test_moments_of_maps_that_begin_with_an_outlier():
     maps = torch.randn(4096, 3, generator=torch.Generator().manual_seed(0))
     maps[0] = 512.0
     moments = np.zeros((2, 3))
-    compiled_normalisation.moments(maps.flatten().numpy(), 96, moments)
+    compiled.moments(maps.flatten().numpy(), 96, moments)
     assert moments[0] == pytest.approx(maps.double().mean(0).numpy(), rel=1e-6)
     assert moments[1] == pytest.approx(maps.double().var(0, correction=0).numpy(), rel=1e-6)
 

@@ -55,22 +55,23 @@ def as_written(layer, x, weight):
     return POOLED[dimensions](convolved, layer.pool)
 
 
-def agree(way, layer, seed):
+def agree(way, layer, seed, dtype=torch.float64):
     """Values and both gradients of a way to compute a layer are those of convolving and pooling."""
     generator = torch.Generator().manual_seed(seed)
-    x = torch.rand(3, *layer.in_shape, generator=generator, dtype=torch.float64)
+    x = torch.rand(3, *layer.in_shape, generator=generator, dtype=dtype)
     x = in_channels_last(x).requires_grad_()
-    weight = torch.randn(layer.weight_shape, generator=generator, dtype=torch.float64)
+    weight = torch.randn(layer.weight_shape, generator=generator, dtype=dtype)
     weight.requires_grad_()
     expected, found = as_written(layer, x, weight), way(layer, x, weight)
 
+    near = {"rtol": 1e-11, "atol": 1e-11} if dtype == torch.float64 else {"rtol": 0, "atol": 2e-3}
     assert found.shape == expected.shape
-    assert torch.allclose(found, expected, rtol=1e-12, atol=1e-12)
-    towards = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    assert torch.allclose(found, expected, **near)
+    towards = torch.randn(expected.shape, generator=generator, dtype=dtype)
     of_found = torch.autograd.grad(found, [x, weight], towards)
     of_expected = torch.autograd.grad(expected, [x, weight], towards)
     for one, other in zip(of_found, of_expected, strict=True):
-        assert torch.allclose(one, other, rtol=1e-11, atol=1e-11)
+        assert torch.allclose(one, other, **near)
 
 
 @given(layers(), st.sampled_from(["input", "other"]), st.integers(0, 2**31))
@@ -104,14 +105,17 @@ def test_of_spikes_and_levels_every_way_is_exact_in_float32(sizes, way):
 @pytest.mark.parametrize(
     ("in_shape", "source", "pool", "way"),
     [
-        ((1, 8, 8), "input", 2, "_dense"),
+        ((1, 4, 4), "input", 1, None),
+        ((1, 4, 4), "input", 2, "_dense"),
+        ((1, 8, 8), "input", 2, "_merged"),
         ((16, 4, 4), "one", 2, "_dense"),
         ((16, 2, 2), "one", 1, "_dense"),
         ((16, 4, 4), "one", 1, None),
         ((3, 32, 32), "input", 2, "_merged"),
         ((32, 16, 16), "one", 2, "_merged"),
         ((8, 6, 6), "one", 3, None),  # ninths are not exact
-        ((1, 4, 2**14), "input", (4, 2**14), None),  # would need too large a table of places
+        ((512, 4, 4), "one", 2, "_merged"),  # the matrix would be too large
+        ((1, 4, 2**14), "input", (4, 2**14), None),  # and here the table of places
     ],
 )
 def test_which_way_is_chosen(in_shape, source, pool, way, monkeypatch):
@@ -120,38 +124,49 @@ def test_which_way_is_chosen(in_shape, source, pool, way, monkeypatch):
     taken = []
     for name in ("_dense", "_merged"):
         monkeypatch.setattr(products, name, lambda *_, name=name: taken.append(name))
-    membrane_input(layer, torch.zeros(1, *in_shape), torch.zeros(layer.weight_shape))
+    membrane_input(layer, torch.zeros(256, *in_shape), torch.zeros(layer.weight_shape))
     assert taken == ([way] if way else [])
 
 
-def test_large_products_of_matrices_are_the_same_by_onednn(monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randint(0, 2, (256, 192), generator=generator).float().requires_grad_()
-    matrix = torch.randint(-9, 10, (96, 192), generator=generator).float().requires_grad_()
-    towards = torch.randint(-9, 10, (256, 96), generator=generator).float()
-    assert len(rows) * matrix.numel() >= products.ONEDNN_FROM
-
-    def results():
-        found = products._multiplied(rows, matrix)
-        return [found, *torch.autograd.grad(found, [rows, matrix], towards)]
-
-    fast = results()
-    monkeypatch.setattr(products, "_has_onednn", lambda: False)
-    plain = results()
-    assert torch.equal(plain[0], rows @ matrix.T)
-    assert all(torch.equal(one, other) for one, other in zip(fast, plain, strict=True))
+def test_of_few_samples_no_matrix_is_made():
+    layer = replace(pooling_layer((16, 4, 4), 16, 3), source="one")
+    assert products._is_dense(layer, 64)
+    assert not products._is_dense(layer, 8)
 
 
-def test_a_torch_without_that_product_does_without(monkeypatch):
-    products._has_onednn.cache_clear()
+@pytest.mark.parametrize("way", ["_merged", "_dense"])
+@pytest.mark.parametrize("samples", [0, 1])
+def test_batches_of_nothing_and_of_one(samples, way):
+    layer = pooling_layer((3, 4, 4), 5, 3)
+    weight = torch.randn(layer.weight_shape, generator=torch.Generator().manual_seed(0))
+    x = torch.ones(samples, *layer.in_shape)
+    found = getattr(products, way)(layer, x, weight)
+    assert found.shape == (samples, 5, 2, 2)
+    assert torch.allclose(found, as_written(layer, x, weight), atol=1e-5)
 
-    def missing(*_):
-        raise AttributeError("_linear_pointwise")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(products, "_onednn", missing)
-        assert not products._has_onednn()
-    products._has_onednn.cache_clear()
+def test_a_look_in_inference_mode_leaves_training_as_it_was():
+    layer = replace(pooling_layer((16, 2, 2), 8, 3, pool=1), source="one")
+    x, weight = torch.ones(64, 16, 2, 2), torch.ones(layer.weight_shape, requires_grad=True)
+    products.places.cache_clear()
+    with torch.inference_mode():
+        membrane_input(layer, x, weight)
+    membrane_input(layer, x, weight).sum().backward()
+    assert weight.grad is not None
+
+
+def test_on_another_device_the_matrix_is_not_made():
+    layer = replace(pooling_layer((16, 2, 2), 8, 3, pool=1), source="one")
+    x = torch.zeros(64, 16, 2, 2, device="meta")
+    assert membrane_input(layer, x, torch.zeros(layer.weight_shape, device="meta")).is_meta
+
+
+def test_places_by_hand():
+    # a map of 4, a kernel of 3 with a border of 1, pairs averaged
+    found = products.places((4,), (3,), (1,), (1,), (2,))
+    assert found.shape == (4, 2, 3)
+    assert found[:, 0].tolist() == [[0.5, 0.5, 0], [0, 0.5, 0.5], [0, 0, 0.5], [0, 0, 0]]
+    assert found[:, 1].tolist() == [[0, 0, 0], [0.5, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0.5]]
 
 
 @pytest.mark.parametrize(("pool", "stride"), [(3, 1), (2, 2)])
