@@ -25,11 +25,11 @@ from evo_snn.store import Store
 CONFIG = Path(__file__).resolve().parent.parent / "digits.toml"
 
 ARMS: dict[str, dict[str, Any]] = {
-    "default": {},
+    "parents": {"inheritance.strategy": "parents"},
     "no inheritance": {"inheritance.strategy": "none"},
     "random": {"inheritance.strategy": "none", "search.algorithm": "random"},
 }
-PAIRS = [("no inheritance", "random"), ("default", "no inheritance")]
+PAIRS = [("no inheritance", "random"), ("parents", "no inheritance")]
 
 
 def measured(arm: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ TINY: Mapping[str, Any] = {
     "search": {"space": "plain", "population": 6, "offspring": 4, "generations": 4, "seed": 1},
     "space": {"max_stages": 2, "max_blocks": 2, "widths": [4, 8], "time_steps": [2, 3]},
     "training": {"steps": 4, "batch_size": 32, "evaluations": 2},
+    "inheritance": {"strategy": "parents"},
     "workers": {"jobs": 1, "backend": "sequential"},
 }
 

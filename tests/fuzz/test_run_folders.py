@@ -20,6 +20,7 @@ CONFIG = {
     "data": {"name": "digits"},
     "search": {"space": "plain", "population": 4, "generations": 2},
     "training": {"steps": 2},
+    "inheritance": {"strategy": "parents"},
     "space": {"max_stages": 1, "widths": [4, 8], "time_steps": [2]},
     "workers": {"backend": "sequential", "jobs": 1},
 }

@@ -79,7 +79,9 @@ class OfTheProcess(Tiny):
     def decode(self, genome):
         found = super().decode(genome)
         fields = {name: getattr(found, name) for name in Architecture.__dataclass_fields__}
-        return Architecture(**{**fields, "input_bits": 1 + os.getpid() % 12})
+        # two numbers, so that processes started soon after each other never agree
+        bits, steps = os.getpid() % 12, os.getpid() // 12 % 50
+        return Architecture(**{**fields, "input_bits": 1 + bits, "time_steps": 1 + steps})
 
 
 class Leaky(Tiny):
