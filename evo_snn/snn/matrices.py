@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 ONEDNN_FROM = 2**21
 """Multiplications from which oneDNN is used: smaller products do not repay the call."""
@@ -57,22 +58,19 @@ def _onednn_product(rows: Tensor, matrix: Tensor) -> Tensor:
 
 
 class _OneDnnProduct(torch.autograd.Function):
-    """``rows @ matrix.T``."""
+    """``rows @ matrix.T``; first derivatives alone, as of the neurons behind it."""
 
     @staticmethod
-    def forward(rows: Tensor, matrix: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, matrix: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, matrix)
         return _onednn_product(rows, matrix)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], _output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        (gradient,) = gradients
         rows, matrix = ctx.saved_tensors
         of_rows, of_matrix = ctx.needs_input_grad
         return (
-            _OneDnnProduct.apply(gradient, matrix.T) if of_rows else None,
-            _OneDnnProduct.apply(gradient.T, rows.T) if of_matrix else None,
+            _onednn_product(gradients[0], matrix.T) if of_rows else None,
+            _onednn_product(gradients[0].T, rows.T) if of_matrix else None,
         )

@@ -31,6 +31,10 @@ DENSE_UP_TO = 0.6
 ``runs/benchmarks/small_maps.py`` measures it, on a CPU, as it does the limits below.
 """
 
+SMALL_UP_TO = 2**20
+"""Multiplications with the matrix up to which it is faster in any case: a convolution costs more
+than its products then."""
+
 MATRIX_UP_TO = 2**17
 """Entries of the largest matrix: wide layers are convolved as fast, in less memory."""
 
@@ -108,7 +112,8 @@ def _is_dense(layer: Layer, rows: int) -> bool:
     places = prod(layer.in_shape[1:]) * prod(layer.neuron_shape[1:]) * taps
     if matrix > MATRIX_UP_TO or places > PLACES_UP_TO:
         return False
-    return (rows + taps) * matrix <= DENSE_UP_TO * rows * layer.operations
+    small = rows * matrix <= SMALL_UP_TO
+    return small or (rows + taps) * matrix <= DENSE_UP_TO * rows * layer.operations
 
 
 def _dense(layer: Layer, source: Tensor, weight: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Does the search win? Hypervolume of searches at equal training steps, paired by seed.
 
-Three arms on one configuration: the default search, the same without inheritance, and random search
+Three arms on one configuration: the search on parents' weights, the same from scratch, and random search
 without inheritance. All have the same number of trained candidates, the same gradient steps for
 each, and the same hypervolume box, which no run's front has any part in.
 

@@ -114,13 +114,12 @@ def test_operations_are_those_of_the_convolutions(load):
     ours = load("speed.ours")
     apart = ours.package_network(plan, ours.Variant(merged=False))
     assert ours.operations_done(apart, plan) == plan.operations
-    # a 4x4 kernel a pooled pixel, for 3x3 in four, where the image is read; and the map of 3x4x4 is
-    # small enough for one matrix with the 5x2x2 that neurons see, made in every step of 16 x 4
-    # places, 9 taps and 3 x 5 channels
-    plan = replace(plan, batch=32)
-    dense = 3 * 2 * (32 * 3) * (3 * 16) * (5 * 4) + 2 * 2 * (16 * 4) * 9 * (3 * 5)
-    done = ours.operations_done(ours.package_network(plan, ours.Variant()), plan)
-    assert done == 2 * 32 * first * 16 / 36 + dense
+    # both maps are small enough for one matrix, 2x8x8 with 3x4x4 and 3x4x4 with 5x2x2, made of
+    # 64 x 16 and 16 x 4 places, 9 taps and 2 x 3 and 3 x 5 channels in every step
+    dense = 2 * 2 * 4 * 128 * 48 + 3 * 2 * (4 * 3) * 48 * 20
+    made = 2 * 2 * (64 * 16) * 9 * (2 * 3) + 2 * 2 * (16 * 4) * 9 * (3 * 5)
+    assert ours.operations_done(ours.package_network(plan, ours.Variant()), plan) == dense + made
+    # a 4x4 kernel a pooled pixel, for 3x3 in four
     large = plans.Plan("large", (2, 32, 32), (32,), time_steps=3, batch=2)
     merged = ours.operations_done(ours.package_network(large, ours.Variant()), large)
     assert merged == large.operations * 16 / 36

@@ -47,21 +47,6 @@ def test_values_and_gradients(calls):
         assert torch.equal(one, other)
 
 
-def test_gradients_of_gradients(calls):
-    generator = torch.Generator().manual_seed(1)
-    rows = torch.randn(4, 3, generator=generator, requires_grad=True)
-    matrix = torch.randn(5, 3, generator=generator, requires_grad=True)
-
-    def twice(product):
-        (first,) = torch.autograd.grad(product().square().sum(), rows, create_graph=True)
-        return torch.autograd.grad(first.square().sum(), [rows, matrix])
-
-    by_onednn = twice(lambda: matrices.multiplied(rows, matrix))
-    assert calls
-    for one, other in zip(by_onednn, twice(lambda: rows @ matrix.T), strict=True):
-        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
-
-
 @given(layers(), st.integers(0, 2**31))
 def test_layers_as_one_matrix_by_onednn(layer, seed):
     assert matrices.library() == "oneDNN"

@@ -105,7 +105,7 @@ def test_of_spikes_and_levels_every_way_is_exact_in_float32(sizes, way):
 @pytest.mark.parametrize(
     ("in_shape", "source", "pool", "way"),
     [
-        ((1, 4, 4), "input", 1, None),
+        ((3, 4, 4), "input", 1, None),
         ((1, 4, 4), "input", 2, "_dense"),
         ((1, 8, 8), "input", 2, "_merged"),
         ((16, 4, 4), "one", 2, "_dense"),
@@ -130,8 +130,10 @@ def test_which_way_is_chosen(in_shape, source, pool, way, monkeypatch):
 
 def test_of_few_samples_no_matrix_is_made():
     layer = replace(pooling_layer((16, 4, 4), 16, 3), source="one")
-    assert products._is_dense(layer, 64)
-    assert not products._is_dense(layer, 8)
+    layer = replace(layer, out_channels=64)
+    assert products._is_dense(layer, 256)
+    assert not products._is_dense(layer, 24)  # making it would cost a third of what it saves
+    assert products._is_dense(layer, 4)  # what a convolution costs is more than its products
 
 
 @pytest.mark.parametrize("way", ["_merged", "_dense"])
