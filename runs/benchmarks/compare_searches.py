@@ -1,7 +1,7 @@
 """Does the search win? Hypervolume of searches at equal training steps, paired by seed.
 
-Three arms on one configuration: the search on parents' weights, the same from scratch, and random search
-without inheritance. All have the same number of trained candidates, the same gradient steps for
+Three arms on one configuration: the search on parents' weights, the same from scratch, and random
+search from scratch. All have the same number of trained candidates, the same gradient steps for
 each, and the same hypervolume box, which no run's front has any part in.
 
     python runs/benchmarks/compare_searches.py --seeds 10 --out runs/out/compare.json
