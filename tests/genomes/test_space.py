@@ -162,6 +162,22 @@ def test_keys_are_what_they_were():
     assert space.key(space.choices - 1) == KEYS["largest"]
 
 
+LARGEST = {
+    "hyperspectral": ((1, 30, 7, 7), "0b195c706ab60fd1"),
+    "spectrum": ((1, 200), "be0f95251c09a8be"),
+    "signal": ((2, 256), "b562870c9b96bcbb"),
+}
+"""Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_keys_of_other_spaces_are_what_they_were(name):
+    shape, key = LARGEST[name]
+    space = make_space(name, shape, 5)
+
+    assert space.key(space.choices - 1) == key
+
+
 def test_the_key_is_the_hash_of_the_documented_content():
     space = make_space("plain", (1, 8, 8), 10)
     content = ["plain", 1, [1, 8, 8], 10, space.options.model_dump(mode="json")]
