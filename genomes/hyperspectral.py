@@ -75,6 +75,7 @@ class HyperspectralSpace(ConvolutionalSpace):
     version = 1
     Options = HyperspectralOptions
     options: HyperspectralOptions
+    example_shape = (1, 30, 9, 9)
     dimensions = (3,)
     input_form = "(channels, bands, rows, columns)"
 

@@ -58,6 +58,7 @@ class SignalSpace(ConvolutionalSpace):
     version = 1
     Options = SignalOptions
     options: SignalOptions
+    example_shape = (1, 256)
     dimensions = (1,)
     input_form = "(channels, samples)"
 

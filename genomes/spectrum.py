@@ -47,6 +47,7 @@ class SpectrumSpace(ConvolutionalSpace):
     version = 1
     Options = SpectrumOptions
     options: SpectrumOptions
+    example_shape = (1, 200)
     dimensions = (1,)
     input_form = "(channels, bands)"
 

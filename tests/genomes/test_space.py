@@ -67,6 +67,12 @@ def test_as_many_keys_as_candidates():
     assert len({space.decode(genome) for genome in genomes}) == TRIPS
 
 
+def test_the_number_of_candidates_is_estimated():
+    counted = Trip().networks(np.random.default_rng(0), samples=5000)
+
+    assert counted == pytest.approx(TRIPS, rel=0.02)
+
+
 def test_neighbours_are_canonical_and_one_move_away():
     on_foot = [genome.tolist() for genome in Trip().neighbours([0, 1, 1])]
     by_train = [genome.tolist() for genome in Trip().neighbours([2, 0, 1])]
