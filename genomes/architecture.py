@@ -184,7 +184,7 @@ class Architecture:
                     )
             shapes[layer.name] = layer.stored_shape
 
-    @cached_property
+    @property
     def read_shape(self) -> tuple[int, ...]:
         """(channels, *spatial) of what the network reads of a sample."""
         return tuple(stop - start for start, stop in self.window) or self.input_shape
