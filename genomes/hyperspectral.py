@@ -148,7 +148,7 @@ class HyperspectralSpace(ConvolutionalSpace):
             chosen.number(f"{name}.width"),
             (across, across),
             pool=chosen.word(f"{name}.pool") if pooled else "none",
-            folded=source.stored_shape[1] if len(source.kernel) > len("xy") else 0,
+            folded=source.stored_shape[1] if source.kind == "conv3d" else 0,
         )
 
 

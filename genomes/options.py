@@ -45,7 +45,7 @@ class CommonOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     neurons: Annotated[tuple[NeuronKind, ...], Field(min_length=1), AfterValidator(different)] = (
-        Field(("lif_box", "lif", "iaf"), description="Norse neuron of all blocks")
+        Field(("lif_box", "lif", "iaf"), description="Norse neuron of all layers")
     )
     leaks: Annotated[
         tuple[Annotated[Real, Field(ge=0.0625, le=1)], ...],
