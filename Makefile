@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.evo-snn-installed
 
-.PHONY: evolve test lint bench install
+.PHONY: evolve test test-long lint bench install
 .DEFAULT_GOAL := evolve
 
 # The search of runs/digits.toml, into a folder of its own.
@@ -16,6 +16,13 @@ evolve: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--nbmake tests analysis/notebooks
+
+# Random genomes of every space by the thousand, and networks of them by the fifty.
+test-long: $(STAMP)
+	EVO_SNN_LONG=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		tests/evo_snn/testing/test_space_contract.py tests/evo_snn/test_inheritance.py \
+		tests/evo_snn/snn/test_cases.py tests/evo_snn/snn/test_deployment.py \
+		tests/evo_snn/snn/test_network.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

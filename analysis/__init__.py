@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.architecture_figure import figure_of_architecture
     from analysis.breakdowns import figure_of_cost, figure_of_costs
     from analysis.convergence import plot_best, plot_hypervolume
     from analysis.costs import plot_components, plot_layers
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from analysis.sweeps import figure_of_sensitivity, figure_of_sweep
 
 __all__ = [
+    "figure_of_architecture",
     "figure_of_cost",
     "figure_of_costs",
     "figure_of_recosting",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "figure_of_architecture": "analysis.architecture_figure",
     "figure_of_cost": "analysis.breakdowns",
     "figure_of_costs": "analysis.breakdowns",
     "figure_of_recosting": "analysis.recosting",

@@ -12,16 +12,18 @@ order in which workers finish changes nothing.
 - ``nearest``: from the most alike network of those whose weights are kept, parent or not.
 
 A copy is meant to compute what its source did: gains follow the thresholds and leaks that a child
-begins with, a read-out follows the size of the map that it reads, and a convolution that no source
-has begins near the identity (as net2net does: Chen, Goodfellow & Shlens, ICLR 2016).
+begins with, a read-out follows the size of the map that it reads, as does a convolution that reads
+a map's bands as channels, and a convolution that no source has begins near the identity (as net2net
+does: Chen, Goodfellow & Shlens, ICLR 2016).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import log
 from pathlib import Path
+from types import EllipsisType
 from typing import cast
 
 import torch
@@ -112,7 +114,9 @@ class SharedBank(Strategy):
         for candidate in order:
             weights = self._store.weights_path(candidate.key)
             if weights is not None:
-                _write_back(bank, read_tensors(weights))
+                layers = candidate.architecture.get("layers", ())
+                folding = {f"{one['name']}/weight" for one in layers if one.get("folded")}
+                _write_back(bank, read_tensors(weights), folding)
         return to_bytes(bank) if bank else None
 
 
@@ -180,7 +184,7 @@ def _unlikeness_of_layers(child: Layer, source: Layer) -> float:
     pooled = max((*child.pool, *source.pool), default=1) > 1
     differs = (
         (0.5, child.source != source.source),
-        (0.6, child.in_shape[1:] != source.in_shape[1:]),
+        (0.6, (child.in_shape[1:], child.folded) != (source.in_shape[1:], source.folded)),
         (0.4, child.kernel != source.kernel),
         (0.3, pooled and child.pool_kind != source.pool_kind),
         (0.1, (child.skips, child.skip_kind) != (source.skips, source.skip_kind)),
@@ -221,10 +225,11 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> float:
         total += weight.numel()
         before = givers.get(layer.source)
         fit = (one for one in sources if layer.source == INPUT or one is before)
-        source = next((one for one in fit if _matches(layer, one)), None)
+        name = f"{layer.name}/weight"
+        source = next((one for one in fit if name in one and one[name].ndim == weight.ndim), None)
         givers[layer.name] = before if source is None else source  # an identity passes it on
         if source is not None:
-            copied += _copy_weight(weight, _fitted(layer, source[f"{layer.name}/weight"]))
+            copied += _copy_weight(weight, _fitted(layer, source[name]))
             _copy_neuron(network, layer, source)
             _copy_channels(layer, own, source)
         elif sources:
@@ -232,22 +237,16 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> float:
     return copied / total
 
 
-def _matches(layer: Layer, source: Tensors) -> bool:
-    """Whether a source has a usable tensor in the slot of a layer."""
-    weight = source.get(f"{layer.name}/weight")
-    return weight is not None and weight.ndim == len(layer.weight_shape)
-
-
 def _fitted(layer: Layer, weight: Tensor) -> Tensor:
-    """A source's weight, that of a read-out resampled to the map that the layer reads."""
-    if not layer.kernel:
-        for dimension, size in enumerate(layer.weight_shape[2:], start=2):
-            weight = _resampled(weight, dimension, size)
+    """A source's weight, resampled to the map that the layer reads where it is one by position."""
+    sizes = (layer.folded,) if layer.folded else () if layer.kernel else layer.weight_shape[2:]
+    for dimension, size in enumerate(sizes, start=2):
+        weight = _resampled(weight, dimension, size)
     return weight
 
 
 def _resampled(weight: Tensor, dimension: int, size: int) -> Tensor:
-    """A read-out's weights for a map of another size: positions that become one are added up.
+    """Weights by position for a map of another size: positions that become one are added up.
 
     A position that becomes several is shared out among them, so that a map of equal values gives
     equal scores.
@@ -269,7 +268,8 @@ def _pass_on(weight: Tensor, layer: Layer) -> None:
         weight.mul_(BESIDE_IDENTITY)
         centre = tuple(size // 2 for size in layer.kernel)
         for channel in range(min(weight.shape[:2])):
-            weight[(channel, channel, *centre)] += 1.0
+            place: tuple[int | EllipsisType, ...] = (channel, channel, ..., *centre)
+            weight[place] += 1.0  # of folded bands, in all
 
 
 BESIDE_IDENTITY = 0.02
@@ -338,10 +338,11 @@ def _overlap(
     return tuple(here), tuple(there)
 
 
-def _write_back(bank: dict[str, Tensor], trained: Tensors) -> None:
+def _write_back(bank: dict[str, Tensor], trained: Tensors, folding: Collection[str]) -> None:
     """Write trained tensors into a bank, whose tensors grow to the largest of their slot.
 
-    What it holds of gains and offsets comes to stand for the neurons that are written now.
+    ``folding`` names the weights that read a map's bands as channels. What the bank holds of gains
+    and offsets comes to stand for the neurons that are written now.
     """
     for layer in {name.rpartition("/")[0] for name in trained} & {
         name.rpartition("/")[0] for name in bank
@@ -352,7 +353,7 @@ def _write_back(bank: dict[str, Tensor], trained: Tensors) -> None:
                 bank[name] = bank[name] * ratio
     for name, tensor in trained.items():
         held = bank.get(name)
-        if held is None or held.ndim != tensor.ndim or not _same_map(name, held, tensor):
+        if held is None or held.ndim != tensor.ndim or not _same_map(name, held, tensor, folding):
             bank[name] = tensor.clone()
             continue
         shape = [max(a, b) for a, b in zip(held.shape, tensor.shape, strict=True)]
@@ -362,6 +363,8 @@ def _write_back(bank: dict[str, Tensor], trained: Tensors) -> None:
         bank[name] = grown
 
 
-def _same_map(name: str, held: Tensor, tensor: Tensor) -> bool:
-    """Whether two weights of a slot may share one tensor: read-outs only for maps of one size."""
-    return not name.startswith("readout/") or held.shape[2:] == tensor.shape[2:]
+def _same_map(name: str, held: Tensor, tensor: Tensor, folding: Collection[str]) -> bool:
+    """Whether two weights of a slot may share a tensor: those by position for maps of one size."""
+    positions = slice(2, None) if name.startswith("readout/") else slice(2, 3)
+    by_position = name.startswith("readout/") or name in folding
+    return not by_position or held.shape[positions] == tensor.shape[positions]

@@ -23,6 +23,9 @@ SkipKind = Literal["or", "add"]
 INPUT = "input"
 """The name of the network's input as the source of a layer."""
 
+Window = tuple[tuple[int, int], ...]
+"""A part of a sample: first position and the one after the last, of channels and each dimension."""
+
 
 @dataclass(frozen=True)
 class Neuron:
@@ -69,6 +72,8 @@ class Layer:
         skips: layers whose stored spike maps are merged into this layer's.
         skip_kind: ``or`` keeps spikes, ``add`` makes a multi-bit map.
         peak: the largest value in the stored map, 1 for spikes; 0 for the read-out.
+        folded: positions of the source's first spatial dimension that are read as channels: a map
+            (C, B, H, W) as (C * B, H, W); 0 where the map is read as it is.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Layer:
     skips: tuple[str, ...] = ()
     skip_kind: SkipKind = "or"
     peak: int = 1
+    folded: int = 0
 
     @property
     def kind(self) -> str:
@@ -145,6 +151,7 @@ class Architecture:
         time_steps: simulation steps of one inference.
         input_bits: width of the analog input that the first layer reads (direct encoding).
         layers: in an order in which each layer's source and skips come first.
+        window: the part of a sample that the network reads; empty for all of it.
 
     Raises:
         ValueError: a layer reads what does not exist before it, or shapes do not fit.
@@ -155,14 +162,19 @@ class Architecture:
     time_steps: int
     input_bits: int
     layers: tuple[Layer, ...]
+    window: Window = ()
 
     def __post_init__(self) -> None:
-        shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
+        if self.window and not _lies_in(self.window, self.input_shape):
+            raise ValueError(f"the window {self.window} is no part of {self.input_shape}")
+        shapes: dict[str, tuple[int, ...]] = {INPUT: self.read_shape}
         for layer in self.layers:
-            if shapes.get(layer.source) != layer.in_shape:
+            given = shapes.get(layer.source)
+            if given is None or folded_shape(given, layer.folded) != layer.in_shape:
+                folding = f" and folds {layer.folded}" if layer.folded else ""
                 raise ValueError(
                     f"layer {layer.name!r} reads {layer.in_shape} from {layer.source!r}, "
-                    f"which gives {shapes.get(layer.source)}"
+                    f"which gives {given}{folding}"
                 )
             for skip in layer.skips:
                 if shapes.get(skip) != layer.stored_shape:
@@ -171,6 +183,11 @@ class Architecture:
                         f"{skip!r}, which gives {shapes.get(skip)}"
                     )
             shapes[layer.name] = layer.stored_shape
+
+    @property
+    def read_shape(self) -> tuple[int, ...]:
+        """(channels, *spatial) of what the network reads of a sample."""
+        return tuple(stop - start for start, stop in self.window) or self.input_shape
 
     @cached_property
     def parameters(self) -> int:
@@ -195,15 +212,48 @@ class Architecture:
         )
 
     def describe(self) -> dict[str, Any]:
-        """The architecture as a JSON document."""
-        return asdict(self)
+        """The architecture as a JSON document; what few networks have is left out of others'."""
+        document = asdict(self)
+        if not self.window:
+            del document["window"]
+        for layer in document["layers"]:
+            if not layer["folded"]:
+                del layer["folded"]
+        return document
 
     @classmethod
     def from_description(cls, document: Mapping[str, Any]) -> Architecture:
         """The architecture that ``describe`` gave."""
         layers = tuple(_layer_from(item) for item in document["layers"])
-        fields = {**document, "input_shape": tuple(document["input_shape"]), "layers": layers}
+        shape, window = document["input_shape"], document.get("window", ())
+        fields = {
+            **document,
+            "input_shape": tuple(shape),
+            "layers": layers,
+            "window": tuple((start, stop) for start, stop in window),
+        }
         return cls(**fields)
+
+
+def folded_shape(shape: tuple[int, ...], folded: int) -> tuple[int, ...] | None:
+    """The shape of a map whose first spatial dimension is read as channels.
+
+    Args:
+        shape: (C, B, *rest) of the map.
+        folded: B; 0 for a map that is read as it is.
+
+    Returns:
+        (C * B, *rest); None where the map has no such dimension of that size.
+    """
+    if not folded:
+        return shape
+    return (shape[0] * folded, *shape[2:]) if shape[1:2] == (folded,) else None
+
+
+def _lies_in(window: Window, shape: tuple[int, ...]) -> bool:
+    return len(window) == len(shape) and all(
+        0 <= start < stop <= size for (start, stop), size in zip(window, shape, strict=True)
+    )
 
 
 def bits_of(peak: int) -> int:

@@ -46,11 +46,13 @@ class SearchSpace(ABC):
         options: the validated options of the space.
         input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
+        example_shape: a shape of samples that the space is for, by which it is shown to people.
     """
 
     name: str
     version: int
     Options: ClassVar[type[BaseModel]]
+    example_shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: BaseModel) -> None:
         self.input_shape = tuple(int(n) for n in input_shape)
@@ -181,6 +183,17 @@ class SearchSpace(ABC):
                 if not np.array_equal(moved, start):
                     found.setdefault(moved.tobytes(), moved)
         return np.array(list(found.values()), dtype=np.int64).reshape(-1, len(self.genes))
+
+    def networks(self, rng: np.random.Generator, samples: int = 1000) -> float:
+        """About how many different networks there are.
+
+        A network has as many genomes as its inactive genes have choices; their inverse is averaged
+        over random genomes.
+        """
+        rows = rng.integers(0, self.choices, size=(samples, len(self.genes)))
+        choices = self.choices.astype(float)
+        shares = [np.prod(np.where(self.active(row), 1.0, 1 / choices)) for row in rows]
+        return float(np.prod(choices) * np.mean(shares))
 
     def description(self) -> dict[str, Any]:
         """The space as a JSON document: name, version, options, genes with their choices."""

@@ -12,11 +12,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from genomes.errors import RequestError, request_error, unknown_name
+from genomes.hyperspectral import HyperspectralSpace
 from genomes.plain import PlainSpace
 from genomes.plugins import SPACES, broken, find, installed, left_out, load, origin, shadowed
+from genomes.signal import SignalSpace
 from genomes.space import SearchSpace
+from genomes.spectrum import SpectrumSpace
 
-OWN_SPACES: Mapping[str, type[SearchSpace]] = {PlainSpace.name: PlainSpace}
+OWN_SPACES: Mapping[str, type[SearchSpace]] = {
+    space.name: space for space in (PlainSpace, HyperspectralSpace, SpectrumSpace, SignalSpace)
+}
 
 
 def space_names() -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evo_snn.commands.genes import gene_rows, genes_entry, space_of_samples
 from evo_snn.commands.look import Json
 from evo_snn.commands.output import (
     print_json,
@@ -26,13 +27,23 @@ if TYPE_CHECKING:
 Name = Annotated[str | None, typer.Argument(help="One of them, in full.", metavar="NAME")]
 
 
-def spaces(name: Name = None, json: Json = False) -> None:
-    """Search spaces, and the options that a configuration can set of each."""
+def spaces(
+    name: Name = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(help="A sample's shape that the genes are for.", metavar="CHANNELSxSIZE…"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Search spaces, their genes, and the options that a configuration can set of each."""
     from genomes.spaces import space_class, space_classes
 
     with redirect_stdout(sys.stderr):  # a plug-in may print
         chosen = space_classes() if name is None else {name: space_class(name)}
-    entries = [_space_entry(each, found) for each, found in chosen.items()]
+        entries = [_space_entry(each, found) for each, found in chosen.items()]
+        if name is not None:
+            made = space_of_samples(name, shape)
+            entries[0] |= {} if made is None else genes_entry(made)
     if json:
         print_json(entries)
     elif name is None:
@@ -47,6 +58,21 @@ def spaces(name: Name = None, json: Json = False) -> None:
                 for each in entries[0]["options"]
             ],
         )
+        if "genes" in entries[0]:
+            _print_genes(entries[0])
+
+
+def _print_genes(entry: dict[str, Any]) -> None:
+    sizes = "x".join(map(str, entry["input_shape"]))
+    print_lines("")
+    print_table(
+        f"genes for samples of {sizes} (another shape: --shape)",
+        ("gene", "number", "kind", "choices"),
+        gene_rows(entry["genes"]),
+    )
+    genomes, networks = entry["genomes"], entry["networks"]
+    print_lines("", f"{len(entry['genes'])} genes; {genomes:.1g} genomes, of which many are")
+    print_lines(f"the same network: about {networks:.1g} different ones")
 
 
 def _space_entry(name: str, found: "type[SearchSpace]") -> dict[str, Any]:

@@ -66,10 +66,11 @@ class Network(nn.Module):
         """
         batch = x.shape[0]
         kernel = choose(self.kernel, x.device.type).name
+        x = x[(slice(None), *(slice(*part) for part in self.architecture.window))]
         maps = {INPUT: in_channels_last(quantized_input(x, self.architecture.input_bits))}
         scores = x.new_zeros(batch, self.architecture.classes)
         for layer in self.architecture.layers:
-            source = maps[layer.source]
+            source = with_bands_folded(maps[layer.source]) if layer.folded else maps[layer.source]
             module = cast(TrainableLayer | DeployedLayer, self.layers[slot(layer.name)])
             spikes: Tensor | None = None
             if layer.neuron is None:
@@ -167,6 +168,13 @@ def in_channels_last(x: Tensor) -> Tensor:
     # cloned, for "contiguous" would leave the strides of a single channel as they are
     ordered = x.permute(0, *order[2:], 1).clone(memory_format=torch.contiguous_format)
     return ordered.permute(0, x.ndim - 1, *order[1:-1])
+
+
+def with_bands_folded(x: Tensor) -> Tensor:
+    """(N, C, B, *rest) as (N, C * B, *rest), its channels innermost in memory as they were."""
+    spatial = range(3, x.ndim)
+    ordered = x.permute(0, *spatial, 1, 2).flatten(-2)  # torch's own fold puts channels outermost
+    return ordered.permute(0, ordered.ndim - 1, *range(1, ordered.ndim - 1))
 
 
 def build(architecture: Architecture, seed: int, kernel: str = "auto") -> TrainableNetwork:

@@ -1,7 +1,8 @@
 """The tensors of a network by slot, to and from safetensors.
 
 A tensor's name is the layer's name and the tensor's, such as ``stage1.block2/weight``. Equal slots
-of different networks hold the same thing at different sizes, which is what inheritance needs.
+of different networks hold the same thing at different sizes, which is what inheritance needs. So a
+weight that reads folded bands is (out, channels, bands, *kernel) here: channels and bands apart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from evo_snn.snn.network import Network, slot
+from genomes.architecture import Layer
 
 
 def named_tensors(network: Network) -> dict[str, Tensor]:
@@ -26,8 +28,15 @@ def named_tensors(network: Network) -> dict[str, Tensor]:
             modules.append(network.neurons[slot(layer.name)])
         for module in modules:
             named = [*module.named_parameters(), *module.named_buffers()]
-            tensors |= {f"{layer.name}/{name}": tensor for name, tensor in named}
+            tensors |= {f"{layer.name}/{name}": _apart(layer, tensor) for name, tensor in named}
     return tensors
+
+
+def _apart(layer: Layer, tensor: Tensor) -> Tensor:
+    """A view of a folding layer's weight or levels with channels and bands apart."""
+    if not layer.folded or tensor.shape != layer.weight_shape:
+        return tensor
+    return tensor.detach().unflatten(1, (-1, layer.folded))
 
 
 def to_bytes(tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> bytes:

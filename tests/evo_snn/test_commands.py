@@ -1,6 +1,7 @@
 import hashlib
 import json
 import logging
+import re
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import types
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +18,7 @@ from evo_snn.commands import main
 from evo_snn.plugins import PluginRecord
 from evo_snn.store import Store
 from genomes.errors import RequestError
+from genomes.spaces import make_space
 
 ROOT = Path(__file__).parents[2]
 
@@ -375,6 +378,33 @@ def test_what_can_be_named_is_listed_and_each_described(command, kind):
     assert [entry["name"] for entry in json.loads(command(kind, names[0], "--json")[1])] == names[
         :1
     ]
+
+
+@pytest.mark.parametrize("name", ["plain", "hyperspectral", "spectrum", "signal"])
+def test_a_space_is_described_with_its_genes_and_its_size(command, name):
+    status, out, err = command("spaces", name)
+    assert (status, err) == (0, "")
+    (entry,) = json.loads(command("spaces", name, "--json")[1])
+    genes = entry["genes"]
+    space = make_space(name, entry["input_shape"], 5)
+
+    assert [gene["name"] for gene in genes] == [gene.name for gene in space.genes]
+    assert f"{len(genes)} genes" in out
+    assert 1 < entry["networks"] < entry["genomes"]
+    assert entry["genomes"] == pytest.approx(np.prod(space.choices.astype(float)))
+    for gene in genes:
+        assert re.sub(r"\d+(?=[.]|$)", "N", gene["name"]) in out
+        assert ", ".join(map(str, gene["choices"])) in out
+
+
+def test_the_genes_of_a_space_are_those_for_a_shape(command):
+    out = command("spaces", "hyperspectral", "--shape", "1x10x4x4")[1]
+    assert "samples of 1x10x4x4" in out
+    assert re.search(r"patch +1 +ordered +1, 3\n", re.sub(r" +\n", "\n", out))
+    for shape, says in (("1x8", "(channels, bands, rows, columns)"), ("a", "such as 1x8x8")):
+        status, out, err = command("spaces", "hyperspectral", "--shape", shape)
+        assert (status, out) == (2, "")
+        assert says in err
 
 
 def test_objectives_of_a_plugin_are_listed_beside_the_packages_own(command):

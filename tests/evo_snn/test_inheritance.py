@@ -11,9 +11,11 @@ from hypothesis.strategies import data, integers, tuples
 from evo_snn.candidate import Candidate
 from evo_snn.inheritance import STRATEGIES, _resampled, inherit, unlikeness
 from evo_snn.snn import build
-from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
+from evo_snn.snn.tensors import named_tensors, read_tensors, restore, to_bytes
 from evo_snn.store import Store
 from genomes.spaces import make_space
+from tests.counts import count
+from tests.genomes.by_name import genome_of
 
 CHANNELS = ("scale", "shift")
 
@@ -306,7 +308,9 @@ def store(tmp_path):
         yield store
 
 
-def record(store, key, genome=(0, 0, 0), *, accuracy=0.5, weights=None, trained=True):
+def record(
+    store, key, genome=(0, 0, 0), *, accuracy=0.5, weights=None, trained=True, architecture=None
+):
     candidate = Candidate(
         key=key,
         genome=genome,
@@ -315,6 +319,7 @@ def record(store, key, genome=(0, 0, 0), *, accuracy=0.5, weights=None, trained=
         state="ok",
         metrics={"accuracy": accuracy},
         trained=trained,
+        architecture=architecture or {},
     )
     store.record(candidate, to_bytes(weights) if weights is not None else None)
     return candidate
@@ -442,6 +447,138 @@ def test_a_network_inherits_from_the_bank_what_was_written(store):
     inherited = inherit(wider, bank)
     assert inherited == pytest.approx(0.6)
     assert all(torch.isfinite(tensor).all() for tensor in copies(wider).values())
+
+
+# Folded bands
+
+SCENE = {"planes": 1, "patch": 3, "plane1.width": 3}
+
+
+def scene(bands=6, **values):
+    """A hybrid network: one cube, and a plane that reads its bands as channels."""
+    options = {"widths": [2, 3, 5], "bands": [4, 6, 8], "max_cubes": 2, "max_planes": 2}
+    space = make_space("hyperspectral", (1, 12, 5, 5), 3, options)
+    return space.decode(genome_of(space, **{**SCENE, "bands": bands, **values}))
+
+
+def trained_scene(**values):
+    network = build(scene(**values), 5)
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for layer in network.trainable_layers():
+            layer.weight.copy_(torch.rand(layer.weight.shape, generator=generator))
+    return network
+
+
+def test_a_weight_of_folded_bands_has_channels_and_bands_apart():
+    network = trained_scene()
+    weight = network.layers["plane1"].weight
+    apart = named_tensors(network)["plane1/weight"]
+
+    assert weight.shape == (3, 2 * 6, 1, 1)
+    assert apart.shape == (3, 2, 6, 1, 1)
+    assert torch.equal(apart.flatten(1, 2), weight)
+    with torch.no_grad():
+        apart[0, 1, 2] = 9.0
+    assert weight[0, 6 + 2].item() == 9.0  # the third band of the second channel
+    again = build(scene(), 0)
+    restore(again, read_back(network))
+    assert torch.equal(again.layers["plane1"].weight, weight)
+
+
+def read_back(network):
+    return {name: tensor.detach().clone() for name, tensor in named_tensors(network).items()}
+
+
+def test_a_plane_follows_the_channels_of_the_map_that_it_folds():
+    source, child = trained_scene(), build(scene(**{"cube1.width": 3}), 0)
+    inherit(child, [read_back(source)])
+    theirs, now = (named_tensors(one)["plane1/weight"] for one in (source, child))
+
+    assert torch.equal(now[:, :2], theirs)
+    assert not now[:, 2:].any()
+
+
+@pytest.mark.parametrize("bands", [4, 8])
+def test_a_plane_of_more_or_fewer_bands_sums_equal_bands_equally(bands):
+    source, child = trained_scene(), build(scene(bands), 0)
+    assert inherit(child, [read_back(source)]) == 1.0
+    theirs, now = (named_tensors(one)["plane1/weight"] for one in (source, child))
+
+    assert now.shape[2] == bands
+    assert torch.allclose(now.sum(2), theirs.sum(2), rtol=1e-5)
+
+
+def test_a_new_plane_passes_on_all_bands_of_a_channel():
+    source, child = trained_scene(planes=0), build(scene(), 0)
+    inherit(child, [read_back(source)])
+    weight = named_tensors(child)["plane1/weight"]
+
+    for channel in range(2):
+        assert (weight[channel, channel] > 0.5).all()
+        assert (weight[channel, 1 - channel].abs() < 0.3).all()
+
+
+def test_networks_that_fold_other_bands_are_less_alike():
+    assert unlikeness(scene(4), scene(6)) > unlikeness(scene(6), scene(6)) == 0
+
+
+def test_the_bank_keeps_folded_maps_of_one_size(store):
+    strategy = STRATEGIES["shared"](store)
+    small, large = (
+        record(
+            store,
+            f"{bands}",
+            accuracy=bands / 10,
+            weights=read_back(trained_scene(bands=bands)),
+            architecture=scene(bands).describe(),
+        )
+        for bands in (4, 6)
+    )
+    finish(store, strategy, 0, [small, large])
+    bank = read_tensors(store.shared_bank_path())["plane1/weight"]
+
+    assert bank.shape == (3, 2, 6, 1, 1)  # not grown about the middle of the bands
+    assert torch.equal(bank, named_tensors(trained_scene(bands=6))["plane1/weight"])
+
+
+GENOMES = {
+    "hyperspectral": ((1, 9, 5, 5), {"widths": [2, 3, 5], "bands": [3, 6], "max_cubes": 3}),
+    "spectrum": ((1, 21), {"widths": [2, 3, 5], "bands": [9]}),
+    "signal": ((2, 40), {"widths": [2, 3, 5]}),
+}
+
+
+@pytest.mark.parametrize("name", GENOMES)
+def test_children_of_other_spaces_inherit(name):
+    """All of what their parent had, and where it is all the same, its very scores."""
+    shape, options = GENOMES[name]
+    space = make_space(name, shape, 3, options)
+    rng = np.random.default_rng(0)
+    x = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
+    for genome in space.sample(count(3, 50), rng):
+        source = build(space.decode(genome), 1)
+        twin = build(space.decode(genome), 2)
+        assert inherit(twin, [read_back(source)]) == 1.0
+        assert torch.equal(twin.eval()(x), source.eval()(x))
+        for other in space.neighbours(genome)[:: count(7, 1)]:
+            child = build(space.decode(other), 3)
+            assert inherit(child, [read_back(source)]) > 0
+            assert torch.isfinite(child(x)).all()
+
+
+@pytest.mark.parametrize("name", GENOMES)
+def test_a_child_with_other_bits_or_steps_alone_has_the_very_weights(name):
+    shape, options = GENOMES[name]
+    space = make_space(name, shape, 3, options)
+    free = [g.name == "time_steps" or g.name.endswith("weight_bits") for g in space.genes]
+    rng = np.random.default_rng(1)
+    for genome in space.sample(5, rng):
+        other = np.where(free, rng.integers(0, space.choices), genome)
+        source, child = build(space.decode(genome), 1), build(space.decode(other), 2)
+        assert inherit(child, [read_back(source)]) == 1.0
+        theirs, now = read_back(source), read_back(child)
+        assert all(torch.equal(tensor, now[key]) for key, tensor in theirs.items())
 
 
 # The most alike networks

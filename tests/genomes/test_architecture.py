@@ -1,10 +1,18 @@
 """Architectures: shapes, parameters, operations and the workload, computed by hand."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from genomes.architecture import Architecture, Layer, Neuron, accumulator_bits, bits_of
+from genomes.architecture import (
+    Architecture,
+    Layer,
+    Neuron,
+    accumulator_bits,
+    bits_of,
+    folded_shape,
+)
 
 LIF = Neuron("lif", leak=0.5, threshold=0.75, state_bits=12)
 
@@ -200,3 +208,73 @@ def test_a_neuron_knows_its_state_variables(kind, variables):
 def test_layers_that_do_not_fit_are_refused(layers, message):
     with pytest.raises(ValueError, match=message):
         replace(SMALL, layers=layers)
+
+
+CUBE = Layer(
+    name="cube1",
+    source="input",
+    in_shape=(1, 6, 3, 3),
+    out_channels=2,
+    kernel=(3, 1, 1),
+    stride=(2, 1, 1),
+    padding=(1, 0, 0),
+    weight_bits=4,
+    input_bits=8,
+    pool=(1, 1, 1),
+    pool_kind="max",
+    neuron=LIF,
+)
+PLANE = replace(SECOND, name="plane1", source="cube1", skips=(), skip_kind="or", peak=1)
+PLANE = replace(PLANE, in_shape=(6, 3, 3), kernel=(3, 3), folded=3)
+LAST = replace(READOUT, source="plane1", in_shape=(3, 1, 1), input_bits=1)
+WINDOW = ((0, 1), (0, 6), (1, 4), (2, 5))
+HYBRID = Architecture((1, 9, 5, 6), 4, 3, 8, (CUBE, PLANE, LAST), window=WINDOW)
+
+
+def test_bands_are_folded_and_samples_are_cut_by_hand():
+    # bands: floor((6 + 2 - 3) / 2) + 1 = 3; two channels of three bands are six channels
+    assert CUBE.stored_shape == (2, 3, 3, 3)
+    assert PLANE.weight_shape == (3, 6, 3, 3)
+    assert PLANE.stored_shape == (3, 1, 1)
+    assert HYBRID.read_shape == (1, 6, 3, 3)
+    assert SMALL.read_shape == SMALL.input_shape
+    first, second, last = HYBRID.workload.layers
+    assert (first.kind, first.in_size, first.out_size) == ("conv3d", (6, 3, 3), (3, 3, 3))
+    assert (second.kind, second.in_channels, second.in_size) == ("conv2d", 6, (3, 3))
+    assert second.inputs == first.outputs == 54
+    assert last.in_features == 3
+
+
+def test_only_what_folds_or_cuts_says_so_in_its_document():
+    document = HYBRID.describe()
+    assert document["window"] == WINDOW
+    assert [layer.get("folded") for layer in document["layers"]] == [None, 3, None]
+    assert Architecture.from_description(json.loads(json.dumps(document))) == HYBRID
+    plain = SMALL.describe()
+    assert "window" not in plain
+    assert not any("folded" in layer for layer in plain["layers"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"window": ()}, r"reads \(1, 6, 3, 3\) from 'input', which gives \(1, 9, 5, 6\)"),
+        ({"window": WINDOW[:3]}, "no part of"),
+        ({"window": ((0, 1), (0, 6), (3, 6), (2, 5))}, "no part of"),
+        ({"window": ((0, 1), (0, 6), (-1, 2), (2, 5))}, "no part of"),
+        ({"window": ((0, 1), (0, 6), (4, 1), (2, 5))}, "no part of"),
+        ({"layers": (CUBE, replace(PLANE, folded=0), LAST)}, r"which gives \(2, 3, 3, 3\)$"),
+        ({"layers": (CUBE, replace(PLANE, folded=2), LAST)}, "and folds 2"),
+    ],
+)
+def test_windows_and_folds_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(HYBRID, **changes)
+
+
+def test_what_has_no_dimension_cannot_be_folded():
+    assert folded_shape((2, 3, 5, 7), 3) == (6, 5, 7)
+    assert folded_shape((2, 1, 5, 7), 1) == (2, 5, 7)
+    assert folded_shape((2, 3, 5, 7), 0) == (2, 3, 5, 7)
+    assert folded_shape((2, 3, 5, 7), 5) is None
+    assert folded_shape((6,), 6) is None

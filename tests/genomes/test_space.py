@@ -67,6 +67,12 @@ def test_as_many_keys_as_candidates():
     assert len({space.decode(genome) for genome in genomes}) == TRIPS
 
 
+def test_the_number_of_candidates_is_estimated():
+    counted = Trip().networks(np.random.default_rng(0), samples=5000)
+
+    assert counted == pytest.approx(TRIPS, rel=0.02)
+
+
 def test_neighbours_are_canonical_and_one_move_away():
     on_foot = [genome.tolist() for genome in Trip().neighbours([0, 1, 1])]
     by_train = [genome.tolist() for genome in Trip().neighbours([2, 0, 1])]
@@ -160,6 +166,22 @@ def test_keys_are_what_they_were():
 
     assert space.key(np.zeros(len(space.genes), int)) == KEYS["zeros"]
     assert space.key(space.choices - 1) == KEYS["largest"]
+
+
+LARGEST = {
+    "hyperspectral": ((1, 30, 7, 7), "0b195c706ab60fd1"),
+    "spectrum": ((1, 200), "be0f95251c09a8be"),
+    "signal": ((2, 256), "b562870c9b96bcbb"),
+}
+"""Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_keys_of_other_spaces_are_what_they_were(name):
+    shape, key = LARGEST[name]
+    space = make_space(name, shape, 5)
+
+    assert space.key(space.choices - 1) == key
 
 
 def test_the_key_is_the_hash_of_the_documented_content():

@@ -1,4 +1,4 @@
-"""Random networks of the plain space, trained a little, and what really runs when they run."""
+"""Random networks of every space, trained a little, and what really runs when they run."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,10 +11,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from evo_snn.snn import DeployedNetwork, TrainableNetwork, build, deploy
 from genomes.spaces import make_space
+from tests.counts import count
 
 SHAPES = [(2, 7, 5), (1, 9), (1, 4, 3, 4), (1, 1, 1), (3, 6, 6)]
 NEURONS = ["lif_box", "lif", "iaf"]
 CASES = 36
+"""Networks of the plain space."""
+
+SMALL = {"weight_bits": [2, 5, 8], "time_steps": [1, 2, 3], "state_bits": 12, "input_bits": 5}
+OTHERS = {
+    "hyperspectral": (
+        [(1, 9, 5, 5), (1, 12, 6, 4), (2, 5, 3, 3), (1, 1, 7, 7)],
+        {"bands": [3, 6], "max_cubes": 3, "max_planes": 2, "widths": [1, 2, 3, 5], **SMALL},
+    ),
+    "spectrum": ([(1, 21), (2, 9)], {"bands": [3, 8], "widths": [1, 2, 3, 5], **SMALL}),
+    "signal": ([(1, 40), (3, 17)], {"widths": [1, 2, 3, 5], "kernels": [3, 9], **SMALL}),
+}
+"""Shapes and options of the other spaces."""
+
+OTHER_CASES = [(name, number) for name in OTHERS for number in range(count(4, 50))]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -91,6 +106,18 @@ def random_architecture(number):
     return space.decode(space.sample(1, rng)[0])
 
 
+def architecture_of(name, number):
+    """A small network of one of the other spaces: every neuron and shape in turn."""
+    shapes, options = OTHERS[name]
+    space = make_space(
+        name,
+        shapes[number % len(shapes)],
+        2 + number % 3,
+        {**options, "neurons": [NEURONS[number % 3]], "thresholds": [0.25, 0.5]},
+    )
+    return space.decode(space.sample(1, np.random.default_rng(number))[0])
+
+
 def train_a_little(network, x, generator, steps=3):
     """Some steps of Adam, then statistics, gains of both signs, leaks, thresholds at random."""
     y = torch.randint(network.architecture.classes, (len(x),), generator=generator)
@@ -119,9 +146,9 @@ def train_a_little(network, x, generator, steps=3):
     network.project()
 
 
-@lru_cache(maxsize=CASES)
-def make_case(number):
-    architecture = random_architecture(number)
+@lru_cache(maxsize=CASES + len(OTHER_CASES))
+def make_case(number, name="plain"):
+    architecture = random_architecture(number) if name == "plain" else architecture_of(name, number)
     generator = torch.Generator().manual_seed(number)
     x = torch.rand(6, *architecture.input_shape, generator=generator, dtype=torch.float64)
     trained = build(architecture, number).double()
@@ -130,16 +157,30 @@ def make_case(number):
     return Case(trained, deploy(trained), x)
 
 
-@pytest.fixture(scope="session", params=range(CASES))
+@pytest.fixture(
+    scope="session",
+    params=[*(("plain", number) for number in range(CASES)), *OTHER_CASES],
+    ids=lambda one: f"{one[0]}-{one[1]}",
+)
 def case(request):
     """One of many random networks with its deployed form, in evaluation, float64."""
-    return make_case(request.param)
+    name, number = request.param
+    return make_case(number, name)
 
 
 @pytest.fixture(scope="session")
 def cases():
-    """All of them."""
+    """Those of the plain space."""
     return [make_case(number) for number in range(CASES)]
+
+
+@pytest.fixture(scope="session")
+def other_cases():
+    """Those of the other spaces, by its name."""
+    return {
+        name: [make_case(number, name) for one, number in OTHER_CASES if one == name]
+        for name in OTHERS
+    }
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The random networks on which the other tests stand reach everything that the space offers."""
 
+import copy
+
 import torch
 
 
@@ -36,3 +38,31 @@ def test_the_cases_fire_and_have_gains_of_both_signs(cases, seen):
 
     assert firing >= 30
     assert 0.3 < float((gains < 0).double().mean()) < 0.7
+
+
+def test_the_other_spaces_fold_crop_pool_stride_and_go_deep(other_cases):
+    by_space = {
+        name: [layer for case in cases for layer in case.architecture.layers]
+        for name, cases in other_cases.items()
+    }
+    for name, layers in by_space.items():
+        hidden = [layer for layer in layers if layer.neuron]
+        assert {layer.neuron.kind for layer in hidden} == {"lif_box", "lif", "iaf"}, name
+        assert any(max(layer.pool) > 1 for layer in hidden), name
+        assert any(max(layer.stride) > 1 for layer in hidden), name
+        assert len(hidden) > len(other_cases[name]), name
+    assert any(layer.folded for layer in by_space["hyperspectral"])
+    assert {"conv2d", "conv3d"} < {layer.kind for layer in by_space["hyperspectral"]}
+    windows = [case.architecture.window for cases in other_cases.values() for case in cases]
+    assert any(windows)
+    assert not all(windows)
+
+
+def test_a_training_step_gives_finite_gradients(case):
+    network = copy.deepcopy(case.trained).train()
+    y = torch.arange(len(case.x)) % case.architecture.classes
+    torch.nn.functional.cross_entropy(network(case.x), y).backward()
+    gradients = {name: one.grad for name, one in network.named_parameters()}
+
+    assert all(one is not None and torch.isfinite(one).all() for one in gradients.values())
+    assert any(one.any() for one in gradients.values())

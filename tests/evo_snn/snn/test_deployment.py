@@ -203,7 +203,7 @@ def test_the_workload_is_what_runs(case, seen, products):
 
 
 def test_every_layer_reads_what_the_one_before_stored(case, seen):
-    """Pooling, OR and sums, computed by numpy from the spikes alone."""
+    """Pooling, OR, sums and folds, computed by numpy from the spikes alone."""
     case.deployed(case.x, observe=seen)
     maps = {}
     for layer in case.architecture.layers[:-1]:
@@ -216,8 +216,12 @@ def test_every_layer_reads_what_the_one_before_stored(case, seen):
         maps[layer.name] = stored
         assert int(stored.max()) <= layer.peak
     for layer in case.architecture.layers[1:]:
-        read = seen.sources[layer.name]
-        assert np.array_equal(read.numpy(), maps[layer.source])
+        read, stored = seen.sources[layer.name], maps[layer.source]
+        if layer.folded:
+            n, channels, bands, *sides = stored.shape
+            assert bands == layer.folded
+            stored = stored.reshape(n, channels * bands, *sides)
+        assert np.array_equal(read.numpy(), stored)
 
 
 def _blocks(array, pool):

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from evo_snn.snn import build, deploy
+from evo_snn.snn.network import in_channels_last, with_bands_folded
 from evo_snn.snn.quantization import quantized_input
 
 
@@ -59,7 +60,8 @@ def test_the_first_layer_reads_the_quantized_input(case, products):
     with products:
         network(case.x)
 
-    expected = quantized_input(case.x, case.architecture.input_bits)
+    read = case.x[(slice(None), *(slice(*part) for part in case.architecture.window))]
+    expected = quantized_input(read, case.architecture.input_bits)
     assert torch.equal(products.ran[0][0].view_as(expected), expected)
 
 
@@ -226,3 +228,26 @@ def test_running_statistics_average_the_first_batches_then_follow_with_a_tenth(c
         network(torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(1)))
     newest = products.ran[-2][2].mean(dim=(0, 2, 3))
     assert torch.allclose(first.mean, 0.9 * before + 0.1 * newest, atol=1e-6)
+
+
+def test_folded_bands_keep_channels_innermost():
+    x = torch.arange(2 * 3 * 4 * 5 * 6.0).view(2, 3, 4, 5, 6)
+    ours = with_bands_folded(in_channels_last(x))
+
+    assert torch.equal(ours, x.reshape(2, 12, 5, 6))
+    assert ours.permute(0, 2, 3, 1).is_contiguous()
+    pixels = with_bands_folded(in_channels_last(x[..., 0]))  # 2-D maps fold to 1-D ones
+    assert torch.equal(pixels, x[..., 0].reshape(2, 12, 5))
+
+
+def test_networks_see_their_windows_alone(other_cases):
+    felt = []
+    for case in (one for cases in other_cases.values() for one in cases if one.architecture.window):
+        inside = (slice(None), *(slice(*part) for part in case.architecture.window))
+        noise = torch.rand(case.x.shape, generator=torch.Generator().manual_seed(1)).double()
+        other = noise.clone()
+        other[inside] = case.x[inside]
+        assert torch.equal(case.deployed(other), case.deployed(case.x))
+        felt.append(not torch.equal(case.deployed(noise), case.deployed(case.x)))
+
+    assert any(felt)

@@ -14,6 +14,8 @@ from genomes.errors import RequestError
 from genomes.genes import Gene
 from genomes.plain import PlainOptions, PlainSpace
 from genomes.space import SearchSpace
+from genomes.spaces import space_class
+from tests.counts import count
 
 _calls = itertools.count()
 
@@ -42,6 +44,25 @@ class Tiny(PlainSpace):
 )
 def test_plain_keeps_the_contract(shape, classes, options) -> None:
     check_space(PlainSpace, options=options, input_shape=shape, classes=classes, samples=60)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "options"),
+    [
+        ("hyperspectral", (1, 30, 7, 7), {}),
+        ("hyperspectral", (1, 5, 1, 1), {"max_planes": 0}),
+        ("hyperspectral", (2, 40, 6, 4), {"bands": [], "patches": [3], "max_cubes": 2}),
+        ("spectrum", (1, 40), {"bands": [8, 16]}),
+        ("spectrum", (1, 3), {}),
+        ("signal", (2, 64), {}),
+        ("signal", (1, 1), {"max_stages": 2}),
+    ],
+)
+def test_the_other_spaces_keep_the_contract(name, shape, options) -> None:
+    """Decoding, canonical forms, keys, finite costs, networks that run."""
+    narrow = {"widths": [2, 3, 5], **options}
+    samples = count(60, 2000)
+    check_space(space_class(name), options=narrow, input_shape=shape, classes=3, samples=samples)
 
 
 def test_a_good_one_passes() -> None:

@@ -1,0 +1,256 @@
+"""What the spaces of convolutional networks have in common.
+
+Their networks are convolutions with one kind of neuron behind each, and a linear read-out that
+accumulates over time. All have the genes of the whole network (time steps, neuron, leak, threshold)
+and each layer's own bits. A space adds the genes of its layers, and says what they make.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genomes.architecture import (
+    INPUT,
+    Architecture,
+    Layer,
+    Neuron,
+    NeuronKind,
+    Window,
+    bits_of,
+    folded_shape,
+)
+from genomes.errors import RequestError
+from genomes.genes import Choice, Gene
+from genomes.options import CommonOptions
+from genomes.space import SearchSpace
+
+Source = Layer | tuple[int, ...]
+"""What a layer reads: another layer's map, or the input, of which the shape is given."""
+
+POOLED_BY = 2
+"""Pooling halves a spatial size; it needs at least this many positions."""
+
+
+class Chosen:
+    """The choices of a genome by gene. It remembers which were asked for.
+
+    Attributes:
+        felt: the genes that were.
+    """
+
+    def __init__(self, values: Mapping[str, Choice]) -> None:
+        self._values = values
+        self.felt: set[str] = set()
+
+    def number(self, gene: str) -> int:
+        """The choice of a gene of whole numbers."""
+        return int(self._asked(gene))
+
+    def real(self, gene: str) -> float:
+        """The choice of a gene of numbers."""
+        return float(self._asked(gene))
+
+    def word(self, gene: str) -> str:
+        """The choice of a categorical gene."""
+        return str(self._asked(gene))
+
+    def _asked(self, gene: str) -> Choice:
+        self.felt.add(gene)
+        return self._values[gene]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How a convolution goes along one dimension of what it reads, and what is pooled behind it."""
+
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+    pool: int = 1
+
+    def positions(self, size: int) -> int:
+        """Positions of the product along a dimension of some size, before pooling."""
+        return (size + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+def chosen_axis(chosen: Chosen, size: int, kernel: str, stride: str, *, padded: bool) -> Axis:
+    """The axis that two genes give along a dimension of some size.
+
+    What could make no difference is not asked for: the kernel on a single position, the stride
+    where there is one position of the product. A kernel that is longer than what it reads is
+    padded in any case.
+
+    Args:
+        chosen: the genome.
+        size: positions of the dimension.
+        kernel: name of the gene of the kernel's length.
+        stride: name of the gene of the stride.
+        padded: whether half a kernel of zeros is added at both ends.
+    """
+    if size == 1:
+        return Axis()
+    length = chosen.number(kernel)
+    axis = Axis(length, padding=length // 2 if padded or length > size else 0)
+    if axis.positions(size) == 1:
+        return axis
+    return Axis(length, chosen.number(stride), axis.padding)
+
+
+def shape_of(source: Source) -> tuple[int, ...]:
+    """(channels, *spatial) of what a layer reads."""
+    return source.stored_shape if isinstance(source, Layer) else source
+
+
+def numbered(prefix: str, count: int) -> list[str]:
+    """Names of layers or stages, from 1 on."""
+    return [f"{prefix}{k}" for k in range(1, count + 1)]
+
+
+class ConvolutionalSpace(SearchSpace):
+    """Convolutions with one kind of neuron, and a linear read-out.
+
+    A gene is active where decoding asks for it, so a subclass asks for what makes a difference and
+    for nothing else.
+
+    Raises:
+        RequestError: the input has not as many spatial dimensions as the space is for.
+
+    Attributes:
+        dimensions: numbers of spatial dimensions that it is for.
+        input_form: what its samples have to be, for messages.
+    """
+
+    options: CommonOptions
+    dimensions: ClassVar[tuple[int, ...]]
+    input_form: ClassVar[str]
+
+    def __init__(self, input_shape: Sequence[int], classes: int, options: CommonOptions) -> None:
+        super().__init__(input_shape, classes, options)
+        if len(self.input_shape) - 1 not in self.dimensions:
+            raise RequestError("data", f"samples of shape {self.input_shape}", self.input_form)
+
+    @cached_property
+    def genes(self) -> tuple[Gene, ...]:
+        """The genes: those of the whole network, of its layers, of the read-out."""
+        options = self.options
+        return (
+            Gene("time_steps", options.time_steps),
+            Gene("neuron", options.neurons, "categorical"),
+            Gene("leak", options.leaks),
+            Gene("threshold", options.thresholds),
+            *self._layer_genes(),
+            Gene("readout.weight_bits", options.weight_bits),
+        )
+
+    @abstractmethod
+    def _layer_genes(self) -> Iterator[Gene]:
+        """The genes of the layers, and of what they read."""
+
+    @abstractmethod
+    def _hidden(self, chosen: Chosen, sample: tuple[int, ...]) -> Sequence[Layer]:
+        """The layers before the read-out, of which the first reads ``sample``."""
+
+    def _window(self, chosen: Chosen) -> Window:  # noqa: ARG002 - for subclasses
+        """The part of a sample that the network reads."""
+        return _whole(self.input_shape)
+
+    def active(self, genome: ArrayLike) -> NDArray[np.bool_]:
+        """Which genes are felt: those that decoding asks for."""
+        chosen = Chosen(self.values(genome))
+        self._network(chosen)
+        return np.array([gene.name in chosen.felt for gene in self.genes])
+
+    def decode(self, genome: ArrayLike) -> Architecture:
+        """The architecture of a genome (genes,)."""
+        return self._network(Chosen(self.values(genome)))
+
+    def _network(self, chosen: Chosen) -> Architecture:
+        window = self._window(chosen)
+        hidden = self._hidden(chosen, tuple(stop - start for start, stop in window))
+        return Architecture(
+            input_shape=self.input_shape,
+            classes=self.classes,
+            time_steps=chosen.number("time_steps"),
+            input_bits=self.options.input_bits,
+            layers=(*hidden, self._readout(chosen, hidden[-1])),
+            window=() if window == _whole(self.input_shape) else window,
+        )
+
+    def _convolution(
+        self,
+        chosen: Chosen,
+        name: str,
+        source: Source,
+        width: int,
+        axes: Sequence[Axis],
+        *,
+        pool: str = "none",
+        skip: str = "none",
+        folded: int = 0,
+    ) -> Layer:
+        """A layer of that name behind another one, or on an input of some shape."""
+        before = source if isinstance(source, Layer) else None
+        peak = before.peak if before else 0
+        return Layer(
+            name=name,
+            source=before.name if before else INPUT,
+            in_shape=cast(tuple[int, ...], folded_shape(shape_of(source), folded)),
+            out_channels=width,
+            kernel=tuple(axis.kernel for axis in axes),
+            stride=tuple(axis.stride for axis in axes),
+            padding=tuple(axis.padding for axis in axes),
+            weight_bits=chosen.number(f"{name}.weight_bits"),
+            input_bits=bits_of(peak) if before else self.options.input_bits,
+            pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
+            pool_kind="average" if pool == "average" else "max",
+            neuron=self._neuron(chosen),
+            skips=(before.name,) if before and skip != "none" else (),
+            skip_kind="add" if skip == "add" else "or",
+            peak=_merged_peak(peak, skip),
+            folded=folded,
+        )
+
+    def _neuron(self, chosen: Chosen) -> Neuron:
+        kind = cast(NeuronKind, chosen.word("neuron"))
+        return Neuron(
+            kind=kind,
+            leak=0.0 if kind == "iaf" else chosen.real("leak"),
+            threshold=chosen.real("threshold"),
+            state_bits=self.options.state_bits,
+        )
+
+    def _readout(self, chosen: Chosen, source: Layer) -> Layer:
+        return Layer(
+            name="readout",
+            source=source.name,
+            in_shape=source.stored_shape,
+            out_channels=self.classes,
+            kernel=(),
+            stride=(),
+            padding=(),
+            weight_bits=chosen.number("readout.weight_bits"),
+            input_bits=bits_of(source.peak),
+            pool=(),
+            pool_kind="max",
+            neuron=None,
+            peak=0,
+        )
+
+
+def _whole(shape: tuple[int, ...]) -> Window:
+    return tuple((0, size) for size in shape)
+
+
+def _merged_peak(source_peak: int, skip: str) -> int:
+    """The largest value in a stored map: spikes alone, or merged with a link from the source.
+
+    OR of spikes with a map that holds larger values is their maximum.
+    """
+    return {"none": 1, "or": max(1, source_peak), "add": 1 + source_peak}[skip]
