@@ -88,11 +88,16 @@ class _Section(BaseModel):
 
 
 class DataSection(_Section):
-    """``[data]``: the images to learn."""
+    """``[data]``: what to learn. ``options`` are the data set's own: `evo-snn datasets NAME`."""
 
     name: str = Field(min_length=1)
     path: FilePath | None = None
     validation_fraction: Annotated[Real, Field(ge=0.05, le=0.5)] = 0.2
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Of the text: a table of options has no hash, and this one changes no more."""
+        return hash(repr(self))
 
 
 class SearchSection(_Section):
@@ -326,9 +331,10 @@ class Config(_Section):
         """Dotted key → value of everything that a run keeps from its beginning to its end.
 
         What may change between sessions is left out: how far it goes, who works on it, and where
-        its data, its device and its kernel are.
+        its data and their cache, its device and its kernel are.
         """
         document = self.model_dump(exclude_none=True)
+        document["data"]["options"].pop("cache_folder", None)
         flat = {
             f"{section}.{key}": value
             for section, table in document.items()

@@ -22,7 +22,9 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch progra
 from torch import Tensor
 
 from evo_snn.config import DataSection, TrainingSection
-from evo_snn.datasets import Dataset, Split, load_dataset
+from evo_snn.datasets import Dataset, Lazy, Split, load_dataset
+from evo_snn.datasets.lazy import chunks
+from evo_snn.lazy_samples import LazyTensor
 from evo_snn.noise import WeightNoise
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
@@ -43,9 +45,13 @@ MOMENTUM = 0.7
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples on a device: ``x`` (N, *input_shape) float32 in [0, 1], ``y`` (N,) int64."""
+    """Samples on a device: ``x`` (N, *input_shape) float32 in [0, 1], ``y`` (N,) int64.
 
-    x: Tensor
+    Where a data set has frames ``x`` is (N, frames, *input_shape); where it is large, ``x`` makes
+    tensors when it is indexed.
+    """
+
+    x: Tensor | LazyTensor
     y: Tensor
 
     def __len__(self) -> int:
@@ -93,15 +99,21 @@ def device_samples(section: DataSection, digest: str, device: str) -> tuple[Samp
 def dataset(section: DataSection) -> Dataset:
     """The data set of a configuration."""
     return load_dataset(
-        section.name, path=section.path, validation_fraction=section.validation_fraction
+        section.name,
+        path=section.path,
+        validation_fraction=section.validation_fraction,
+        options=section.options,
     )
 
 
 def data_digest(data: Dataset) -> str:
     """The SHA-256 over what a search sees of a data set: training, validation, labels."""
-    digest = hashlib.sha256(repr((data.input_shape, data.labels)).encode())
-    for array in (data.train.x, data.train.y, data.validation.x, data.validation.y):
-        digest.update(np.ascontiguousarray(array).data)
+    frames = (data.frames,) if data.frames else ()
+    digest = hashlib.sha256(repr((data.input_shape, data.labels, *frames)).encode())
+    for split in (data.train, data.validation):
+        for chunk in chunks(split.x):
+            digest.update(np.ascontiguousarray(chunk).data)
+        digest.update(np.ascontiguousarray(split.y).data)
     return digest.hexdigest()
 
 
@@ -138,7 +150,10 @@ def plain_torch() -> Iterator[None]:
 
 def on_device(split: Split, device: str) -> Samples:
     """A split as tensors on a device."""
-    return Samples(torch.from_numpy(split.x).to(device), torch.from_numpy(split.y).to(device))
+    y = torch.from_numpy(split.y).to(device)
+    if isinstance(split.x, Lazy):
+        return Samples(LazyTensor(split.x, device), y)
+    return Samples(torch.from_numpy(split.x).to(device), y)
 
 
 def checked_device(name: str) -> torch.device:
