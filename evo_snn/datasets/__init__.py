@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evo_snn.datasets import digits, idx, npz
+from evo_snn.datasets import cifar, digits, idx, image_folder, npz
 from evo_snn.datasets.base import Dataset, Parts, Split, make_dataset, split_stratified
 from evo_snn.datasets.installed import installed_loader, installed_parts, needs_path
 from evo_snn.datasets.lazy import Lazy
@@ -35,10 +35,14 @@ __all__ = [
 ]
 
 _OWN: Mapping[str, OwnLoader] = {
+    "cifar10": cifar.CIFAR10,
+    "cifar100": cifar.CIFAR100,
     "digits": digits.DIGITS,
     "fashion_mnist": idx.FASHION_MNIST,
+    "image_folder": image_folder.IMAGE_FOLDER,
     "mnist": idx.MNIST,
     "npz": npz.NPZ,
+    "tiny_imagenet": image_folder.TINY_IMAGENET,
 }
 
 OWN_DATASETS = frozenset(_OWN)
