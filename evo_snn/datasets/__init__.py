@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evo_snn.datasets import cifar, digits, idx, image_folder, npz
+from evo_snn.datasets import cifar, digits, dvs_gesture, idx, image_folder, nmnist, npz
 from evo_snn.datasets.base import Dataset, Parts, Split, make_dataset, split_stratified
 from evo_snn.datasets.installed import installed_loader, installed_parts, needs_path
 from evo_snn.datasets.lazy import Lazy
@@ -38,9 +38,12 @@ _OWN: Mapping[str, OwnLoader] = {
     "cifar10": cifar.CIFAR10,
     "cifar100": cifar.CIFAR100,
     "digits": digits.DIGITS,
+    "dvs_gesture": dvs_gesture.DVS_GESTURE,
+    "events_npz": nmnist.EVENTS_NPZ,
     "fashion_mnist": idx.FASHION_MNIST,
     "image_folder": image_folder.IMAGE_FOLDER,
     "mnist": idx.MNIST,
+    "nmnist": nmnist.NMNIST,
     "npz": npz.NPZ,
     "tiny_imagenet": image_folder.TINY_IMAGENET,
 }

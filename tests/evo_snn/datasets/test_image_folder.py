@@ -49,7 +49,7 @@ def test_without_a_test_folder_validation_is_the_test(tmp_path):
 def test_class_folders_alone_are_divided(tmp_path, parts):
     write(tmp_path, parts, count=10)
     data = load_dataset("image_folder", tmp_path, options={"test_fraction": 0.3})
-    assert (len(data.train), len(data.validation), len(data.test)) == (10, 4, 6)
+    assert (len(data.train), len(data.validation), len(data.test)) == (12, 2, 6)
     check_dataset("image_folder", tmp_path)
 
 
