@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evo_snn.datasets import cifar, digits, dvs_gesture, idx, image_folder, nmnist, npz
+from evo_snn.datasets import (
+    cifar,
+    digits,
+    dvs_gesture,
+    idx,
+    image_folder,
+    mitbih,
+    nmnist,
+    npz,
+    scene,
+)
 from evo_snn.datasets.base import Dataset, Parts, Split, make_dataset, split_stratified
 from evo_snn.datasets.installed import installed_loader, installed_parts, needs_path
 from evo_snn.datasets.lazy import Lazy
@@ -42,9 +52,16 @@ _OWN: Mapping[str, OwnLoader] = {
     "events_npz": nmnist.EVENTS_NPZ,
     "fashion_mnist": idx.FASHION_MNIST,
     "image_folder": image_folder.IMAGE_FOLDER,
+    "indian_pines": scene.INDIAN_PINES,
+    "mitbih": mitbih.MITBIH,
     "mnist": idx.MNIST,
     "nmnist": nmnist.NMNIST,
     "npz": npz.NPZ,
+    "pavia_university": scene.PAVIA_UNIVERSITY,
+    "salinas": scene.SALINAS,
+    "salinas_a": scene.SALINAS_A,
+    "scene": scene.SCENE,
+    "spectra": scene.SPECTRA,
     "tiny_imagenet": image_folder.TINY_IMAGENET,
 }
 
