@@ -93,7 +93,8 @@ def load_mitbih(path: Path, options: BeatOptions) -> Parts:
         raise bad(path, "beats that differ")
 
     def scaled(x: NDArray[np.float64]) -> NDArray[np.float32]:
-        return np.clip((x - low) / (high - low), 0, 1).astype(np.float32)[:, np.newaxis]
+        unit: NDArray[np.float32] = np.clip((x - low) / (high - low), 0, 1).astype(np.float32)
+        return unit[:, np.newaxis]
 
     return Parts(
         Split(scaled(known[chosen]), y_train[chosen]),

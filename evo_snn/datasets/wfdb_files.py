@@ -96,7 +96,8 @@ def read_annotations(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     allowed = "a whole annotation file in MIT format"
     with read_as(path, allowed, IndexError):
         data = content(path)
-        times, codes = [], []
+        times: list[int] = []
+        codes: list[int] = []
         at = time = 0
         while True:
             word = data[at] | data[at + 1] << 8
