@@ -28,6 +28,7 @@ from hardware.conditions import Conditions
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
 Strategy = Literal["none", "parents", "shared", "nearest"]
 Kernel = Literal["auto", "numba", "torch", "norse"]
+Augment = Literal["none", "flip_crop"]
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -130,6 +131,9 @@ class TrainingSection(_Section):
     ``kernel`` is what computes neurons: ``auto`` the fastest that works where the search is,
     ``numba`` compiled loops on the CPU, ``torch`` tensor operations on any device, ``norse`` the
     reference, Norse's own step in a Python loop. They differ by rounding alone.
+
+    ``augment`` is what training steps do to images: ``none``, or ``flip_crop``, which mirrors and
+    moves them at random (`evo_snn.augmentation`). Validation and test are never changed.
     """
 
     steps: Count = 60
@@ -140,6 +144,7 @@ class TrainingSection(_Section):
     evaluations: Count = 2
     device: Annotated[str, BeforeValidator(_device)] = "cpu"
     kernel: Kernel = "auto"
+    augment: Augment = "none"
 
 
 class LadderSection(_Section):

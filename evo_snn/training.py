@@ -21,7 +21,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
-from evo_snn.config import DataSection, TrainingSection
+from evo_snn.augmentation import augmented
+from evo_snn.config import Augment, DataSection, TrainingSection
 from evo_snn.datasets import Dataset, Lazy, Split, load_dataset
 from evo_snn.datasets.lazy import chunks
 from evo_snn.lazy_samples import LazyTensor
@@ -202,12 +203,13 @@ def fit(
     warm_up: float = 0.0,
     goes_on: bool = False,
     noise: WeightNoise | None = None,
+    augment: Augment = "none",
 ) -> Fitted:
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
 
     The learning rate is `scheduled`. A training that goes on where another one ended looks at what
     it begins with too, so that it never ends with less. With noise each step perturbs the weights
-    as a chip would; a look is at the network without.
+    as a chip would; a look is at the network without. Augmentation changes what steps see alone.
 
     Raises:
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
@@ -232,7 +234,8 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * scheduled(step, steps, warm_up)
             chosen = next(batches).to(train.x.device)
-            loss = F.cross_entropy(network(train.x[chosen]), train.y[chosen])
+            x = augmented(train.x[chosen], augment, generator)
+            loss = F.cross_entropy(network(x), train.y[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
