@@ -26,12 +26,16 @@ RUNTIME = [
     "typer>=0.12",
     "rich>=13.7",
     "matplotlib>=3.8",
+    "pillow>=10.0",  # folders of images; matplotlib needs it too
     "seaborn>=0.13",
     "numba>=0.59",  # the loops over neurons on a CPU; the algorithm age-moea of pymoo
 ]
 # What make bench measures beside the package; no test needs them, so requirements.txt has none.
 BENCH = ["spikingjelly>=2.0,<2.1", "snntorch>=1.0,<1.1"]
+# Scenes in files of MATLAB 7.3, which are HDF5.
+SCENES = ["h5py>=3.8"]
 DEVELOPMENT = [
+    *SCENES,
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "hypothesis>=6.100",
@@ -71,7 +75,7 @@ setup(
         "evo_snn.examples": ["*.toml", "*.py"],
     },
     install_requires=RUNTIME,
-    extras_require={"dev": DEVELOPMENT, "bench": BENCH},
+    extras_require={"dev": DEVELOPMENT, "bench": BENCH, "scenes": SCENES},
     entry_points={"console_scripts": ["evo-snn = evo_snn.commands:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -52,7 +52,7 @@ def metrics_on_chip(
             instances=range(how.instances),
             seed=seed,
             seconds=seconds,
-            calibration=fixed_part(train, how.calibration).x,
+            calibration=fixed_part(train, how.calibration).x[:],
             rates=rates,
         )
         found |= {name: hits.double().mean().item()} if name else summary(hits, len(validation))

@@ -28,6 +28,7 @@ from hardware.conditions import Conditions
 Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
 Strategy = Literal["none", "parents", "shared", "nearest"]
 Kernel = Literal["auto", "numba", "torch", "norse"]
+Augment = Literal["none", "flip_crop"]
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -88,11 +89,16 @@ class _Section(BaseModel):
 
 
 class DataSection(_Section):
-    """``[data]``: the images to learn."""
+    """``[data]``: what to learn. ``options`` are the data set's own: `evo-snn datasets NAME`."""
 
     name: str = Field(min_length=1)
     path: FilePath | None = None
     validation_fraction: Annotated[Real, Field(ge=0.05, le=0.5)] = 0.2
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Of the text: a table of options has no hash, and this one changes no more."""
+        return hash(repr(self))
 
 
 class SearchSection(_Section):
@@ -125,6 +131,9 @@ class TrainingSection(_Section):
     ``kernel`` is what computes neurons: ``auto`` the fastest that works where the search is,
     ``numba`` compiled loops on the CPU, ``torch`` tensor operations on any device, ``norse`` the
     reference, Norse's own step in a Python loop. They differ by rounding alone.
+
+    ``augment`` is what training steps do to images: ``none``, or ``flip_crop``, which mirrors and
+    moves them at random (`evo_snn.augmentation`). Validation and test are never changed.
     """
 
     steps: Count = 60
@@ -135,6 +144,7 @@ class TrainingSection(_Section):
     evaluations: Count = 2
     device: Annotated[str, BeforeValidator(_device)] = "cpu"
     kernel: Kernel = "auto"
+    augment: Augment = "none"
 
 
 class LadderSection(_Section):
@@ -326,9 +336,10 @@ class Config(_Section):
         """Dotted key → value of everything that a run keeps from its beginning to its end.
 
         What may change between sessions is left out: how far it goes, who works on it, and where
-        its data, its device and its kernel are.
+        its data and their cache, its device and its kernel are.
         """
         document = self.model_dump(exclude_none=True)
+        document["data"]["options"].pop("cache_folder", None)
         flat = {
             f"{section}.{key}": value
             for section, table in document.items()

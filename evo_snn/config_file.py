@@ -147,6 +147,7 @@ def _with_absolute_paths(document: dict[str, Any], folder: Path) -> dict[str, An
 
     changes: list[tuple[str, str, Callable[[Any], Any]]] = [
         ("data", "path", absolute),
+        ("data", "options", lambda value: _at(value, "cache_folder", absolute)),
         ("objectives", "plugins", lambda value: _each(absolute, value)),
         ("hardware", "chip", lambda value: absolute(value) if _is_file(value) else value),
         ("on_chip", "device", lambda value: absolute(value) if _is_file(value) else value),
@@ -160,6 +161,13 @@ def _with_absolute_paths(document: dict[str, Any], folder: Path) -> dict[str, An
 
 def _each(function: Callable[[Any], Any], values: Any) -> Any:
     return [function(value) for value in values] if isinstance(values, list | tuple) else values
+
+
+def _at(table: Any, key: str, function: Callable[[Any], Any]) -> Any:
+    """A table with one value changed, where it has it."""
+    if not isinstance(table, Mapping) or key not in table:
+        return table
+    return {**table, key: function(table[key])}
 
 
 def _is_file(name: Any) -> bool:

@@ -294,6 +294,7 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
         seed=derived_seed(task.seed, f"{task.rung:x}") if task.rung else task.seed,
         goes_on=task.rung > 0,
         noise=None if settings.noise is None else WeightNoise(task.chip, settings.noise),
+        augment=settings.training.augment,
     )
     return network, fitted
 

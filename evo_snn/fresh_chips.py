@@ -170,7 +170,7 @@ def fresh_hits(
         instances=range(FIRST, FIRST + how.instances),
         seed=seed,
         seconds=seconds,
-        calibration=fixed_part(train, how.calibration).x,
+        calibration=fixed_part(train, how.calibration).x[:],
         rates=rates,
     )
 

@@ -128,6 +128,7 @@ def _fully_trained(
         looks=FULL_TRAINING_LOOKS,
         seed=seed,
         noise=None if noise is None else WeightNoise(chip, noise),
+        augment=settings.augment,
     )
     with torch.no_grad():
         for name, tensor in named_tensors(network).items():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evo_snn.algorithms import check_algorithm
+from evo_snn.augmentation import check_augment
 from evo_snn.budgets import check_possible
 from evo_snn.chip_genes import chip_genes
 from evo_snn.config import Config
@@ -120,6 +121,7 @@ def make_plan(
     checked_device(config.training.device)
     chosen = chosen_kernel(config.training, kernel).name
     data = dataset(config.data)
+    check_augment(config.training.augment, data.input_shape)
     space = DesignSpace(
         make_space(config.search.space, data.input_shape, data.classes, config.space),
         chip_genes(config.hardware, chip),

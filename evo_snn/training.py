@@ -21,8 +21,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
-from evo_snn.config import DataSection, TrainingSection
-from evo_snn.datasets import Dataset, Split, load_dataset
+from evo_snn.augmentation import augmented
+from evo_snn.config import Augment, DataSection, TrainingSection
+from evo_snn.datasets import Dataset, Lazy, Split, load_dataset
+from evo_snn.datasets.lazy import chunks
+from evo_snn.lazy_samples import LazyTensor
 from evo_snn.noise import WeightNoise
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
@@ -43,9 +46,13 @@ MOMENTUM = 0.7
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples on a device: ``x`` (N, *input_shape) float32 in [0, 1], ``y`` (N,) int64."""
+    """Samples on a device: ``x`` (N, *input_shape) float32 in [0, 1], ``y`` (N,) int64.
 
-    x: Tensor
+    Where a data set has frames ``x`` is (N, frames, *input_shape); where it is large, ``x`` makes
+    tensors when it is indexed.
+    """
+
+    x: Tensor | LazyTensor
     y: Tensor
 
     def __len__(self) -> int:
@@ -93,15 +100,21 @@ def device_samples(section: DataSection, digest: str, device: str) -> tuple[Samp
 def dataset(section: DataSection) -> Dataset:
     """The data set of a configuration."""
     return load_dataset(
-        section.name, path=section.path, validation_fraction=section.validation_fraction
+        section.name,
+        path=section.path,
+        validation_fraction=section.validation_fraction,
+        options=section.options,
     )
 
 
 def data_digest(data: Dataset) -> str:
     """The SHA-256 over what a search sees of a data set: training, validation, labels."""
-    digest = hashlib.sha256(repr((data.input_shape, data.labels)).encode())
-    for array in (data.train.x, data.train.y, data.validation.x, data.validation.y):
-        digest.update(np.ascontiguousarray(array).data)
+    frames = (data.frames,) if data.frames else ()
+    digest = hashlib.sha256(repr((data.input_shape, data.labels, *frames)).encode())
+    for split in (data.train, data.validation):
+        for chunk in chunks(split.x):
+            digest.update(np.ascontiguousarray(chunk).data)
+        digest.update(np.ascontiguousarray(split.y).data)
     return digest.hexdigest()
 
 
@@ -138,7 +151,10 @@ def plain_torch() -> Iterator[None]:
 
 def on_device(split: Split, device: str) -> Samples:
     """A split as tensors on a device."""
-    return Samples(torch.from_numpy(split.x).to(device), torch.from_numpy(split.y).to(device))
+    y = torch.from_numpy(split.y).to(device)
+    if isinstance(split.x, Lazy):
+        return Samples(LazyTensor(split.x, device), y)
+    return Samples(torch.from_numpy(split.x).to(device), y)
 
 
 def checked_device(name: str) -> torch.device:
@@ -187,12 +203,13 @@ def fit(
     warm_up: float = 0.0,
     goes_on: bool = False,
     noise: WeightNoise | None = None,
+    augment: Augment = "none",
 ) -> Fitted:
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
 
     The learning rate is `scheduled`. A training that goes on where another one ended looks at what
     it begins with too, so that it never ends with less. With noise each step perturbs the weights
-    as a chip would; a look is at the network without.
+    as a chip would; a look is at the network without. Augmentation changes what steps see alone.
 
     Raises:
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
@@ -217,7 +234,8 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * scheduled(step, steps, warm_up)
             chosen = next(batches).to(train.x.device)
-            loss = F.cross_entropy(network(train.x[chosen]), train.y[chosen])
+            x = augmented(train.x[chosen], augment, generator)
+            loss = F.cross_entropy(network(x), train.y[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

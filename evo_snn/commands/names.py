@@ -21,6 +21,8 @@ from evo_snn.commands.whole import of_a_whole_run
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from evo_snn.objectives import Metric
     from genomes.space import SearchSpace
 
@@ -50,14 +52,7 @@ def spaces(
         _print_names(entries)
     else:
         print_lines(entries[0]["description"], f"from: {entries[0]['origin']}", "")
-        print_table(
-            f"options of [space] for {name}",
-            ("option", "default", "meaning"),
-            [
-                (each["name"], _toml(each["default"]), each["description"])
-                for each in entries[0]["options"]
-            ],
-        )
+        _print_options(f"options of [space] for {name}", entries[0]["options"])
         if "genes" in entries[0]:
             _print_genes(entries[0])
 
@@ -78,38 +73,64 @@ def _print_genes(entry: dict[str, Any]) -> None:
 def _space_entry(name: str, found: "type[SearchSpace]") -> dict[str, Any]:
     from genomes.spaces import space_origin
 
-    defaults = found.Options().model_dump(mode="json")
     return {
         "name": name,
         "origin": shown_origin(space_origin(name)),
         "description": _first_line(found.__doc__),
-        "options": [
-            {
-                "name": option,
-                "default": defaults.get(option),
-                "description": field.description or "",
-            }
-            for option, field in found.Options.model_fields.items()
-        ],
+        "options": _option_entries(found.Options),
     }
 
 
 def datasets(name: Name = None, json: Json = False) -> None:
     """Data sets, and what each expects."""
-    from evo_snn.datasets import dataset_description, dataset_descriptions, dataset_origin
+    from evo_snn.datasets import dataset_description, dataset_descriptions
 
     with redirect_stdout(sys.stderr):
         chosen = dataset_descriptions() if name is None else {name: dataset_description(name)}
-    entries = [
-        {"name": each, "origin": shown_origin(dataset_origin(each)), "description": text}
-        for each, text in chosen.items()
-    ]
+    entries = [_dataset_entry(each, text) for each, text in chosen.items()]
     if json:
         print_json(entries)
     elif name is None:
         _print_names(entries)
     else:
-        print_lines(f"from: {entries[0]['origin']}", "", entries[0]["description"])
+        only = entries[0]
+        print_lines(f"from: {only['origin']}", "", only["description"], "")
+        print_lines(*(f"{key}: {only[key]}" for key in ("path", *_FACTS) if key in only), "")
+        _print_options(f"options of [data.options] for {name}", only["options"])
+
+
+_FACTS = ("inputs", "source", "licence")
+
+
+def _dataset_entry(name: str, text: str) -> dict[str, Any]:
+    from evo_snn.datasets import dataset_facts, dataset_options, dataset_origin
+
+    return {
+        "name": name,
+        "origin": shown_origin(dataset_origin(name)),
+        "description": text,
+        **dataset_facts(name),
+        "options": _option_entries(dataset_options(name)),
+    }
+
+
+def _option_entries(model: "type[BaseModel]") -> list[dict[str, Any]]:
+    """Name, default and meaning of each option; every one has a default."""
+    defaults = model().model_dump(mode="json")
+    return [
+        {
+            "name": option,
+            "default": defaults.get(option),
+            "description": field.description or "",
+        }
+        for option, field in model.model_fields.items()
+    ]
+
+
+def _print_options(title: str, options: list[dict[str, Any]]) -> None:
+    rows = [(each["name"], _toml(each["default"]), each["description"]) for each in options]
+    if rows:
+        print_table(title, ("option", "default", "meaning"), rows)
 
 
 def objectives(

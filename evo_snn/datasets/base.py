@@ -1,10 +1,14 @@
-"""What a data set is: images in [0, 1] and class indices, in three fixed parts."""
+"""What a data set is: inputs in [0, 1] and class indices, in three fixed parts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.datasets.groups import split_groups
+from evo_snn.datasets.lazy import Inputs, Lazy
 from genomes.errors import RequestError
 
 
@@ -13,11 +17,12 @@ class Split:
     """One part of a data set.
 
     Attributes:
-        x: Inputs, float32, shape (N, C, *spatial), in [0, 1].
+        x: Inputs, float32, shape (N, C, *spatial) or (N, frames, C, *spatial), in [0, 1]; an array,
+            or `evo_snn.datasets.lazy.Lazy` where they are many.
         y: Class indices, int64, shape (N,), in 0 … classes - 1.
     """
 
-    x: NDArray[np.float32]
+    x: Inputs
     y: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -26,11 +31,40 @@ class Split:
 
     def take(self, indices: NDArray[np.int64]) -> "Split":
         """The examples at ``indices``, as a new part."""
-        return Split(self.x[indices], self.y[indices])
+        x = self.x.take(indices) if isinstance(self.x, Lazy) else self.x[indices]
+        return Split(x, self.y[indices])
 
 
-Parts = tuple[Split, Split, tuple[int, ...]]
-"""What a loader gives: the part for training and validation, the test part, the labels."""
+@dataclass(frozen=True)
+class Parts:
+    """What a loader gives.
+
+    A plug-in may give the first three as a tuple.
+
+    Attributes:
+        train: The part for training, from which validation is carved.
+        test: The test part.
+        labels: The original label of each class index.
+        groups: What each training example belongs to (a patient, a block of a scene), int64, shape
+            (N,): validation is then of whole groups. None where examples stand alone.
+        names: What the classes are called; empty where that is not known.
+        frames: Frames of an input, its first axis; 0 where it stands still.
+        leaky: Why figures on validation and test flatter; "" where they do not.
+        validation: The validation part, where the data set has its own; then none is carved.
+    """
+
+    train: Split
+    test: Split
+    labels: tuple[int, ...]
+    groups: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+    frames: int = 0
+    leaky: str = ""
+    validation: Split | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Training part, test part, labels: the tuple that parts were once."""
+        return iter((self.train, self.test, self.labels))
 
 
 @dataclass(frozen=True)
@@ -42,9 +76,12 @@ class Dataset:
     Attributes:
         name: The name that it was loaded by.
         train: What weights are fitted to.
-        validation: What the search scores on; carved from the data set's own training part.
+        validation: What the search scores on; the data set's own, or carved from its training part.
         test: The data set's own test part.
         labels: The original label of each class index.
+        names: What the classes are called; empty where that is not known.
+        frames: Frames of an input, the first axis after N; 0 where inputs stand still.
+        leaky: Why figures on validation and test flatter; "" where they do not.
     """
 
     name: str
@@ -52,11 +89,14 @@ class Dataset:
     validation: Split
     test: Split
     labels: tuple[int, ...]
+    names: tuple[str, ...] = ()
+    frames: int = 0
+    leaky: str = ""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input: (C, *spatial)."""
-        return tuple(self.train.x.shape[1:])
+        """Shape of one input, or of one of its frames: (C, *spatial)."""
+        return tuple(self.train.x.shape[2 if self.frames else 1 :])
 
     @property
     def classes(self) -> int:
@@ -64,19 +104,47 @@ class Dataset:
         return len(self.labels)
 
 
-def make_dataset(name: str, parts: Parts, validation_fraction: float, seed: int) -> Dataset:
+def make_dataset(
+    name: str,
+    parts: Parts | tuple[Split, Split, tuple[int, ...]],
+    validation_fraction: float,
+    seed: int,
+) -> Dataset:
     """The data set of what a loader gives: validation is carved from its training part.
 
     Raises:
-        RequestError: No class has two examples for training.
+        RequestError: Some class has a single example for training, or whole groups cannot be
+            divided so that each class is on both sides.
     """
-    whole, test, labels = parts
-    train, validation = split_stratified(whole.y, validation_fraction, seed)
-    if len(validation) == 0:
-        raise RequestError(
-            "y_train", "one image a class", "two images of some class, for validation"
-        )
-    return Dataset(name, whole.take(train), whole.take(validation), test, labels)
+    parts = parts if isinstance(parts, Parts) else Parts(*parts)
+    train, validation = parts.train, parts.validation
+    if validation is None:
+        _check_classes(parts)
+        if parts.groups is None:
+            kept, held = split_stratified(train.y, validation_fraction, seed)
+        else:
+            kept, held = split_groups(train.y, parts.groups, validation_fraction, seed)
+        train, validation = train.take(kept), train.take(held)
+    return Dataset(
+        name,
+        train,
+        validation,
+        parts.test,
+        parts.labels,
+        parts.names,
+        parts.frames,
+        parts.leaky,
+    )
+
+
+def _check_classes(parts: Parts) -> None:
+    """Every class that is there for training has to be there for validation."""
+    sizes = np.bincount(parts.train.y, minlength=len(parts.labels))
+    alone = np.flatnonzero(sizes == 1)
+    if len(alone):
+        label = parts.labels[alone[0]]
+        allowed = "two or more, one of them for validation"
+        raise RequestError("data", f"one example of class {label} for training", allowed)
 
 
 def split_stratified(
@@ -94,3 +162,15 @@ def split_stratified(
         wanted = round(fraction * len(members))
         held[members[: min(max(wanted, 1), len(members) - 1)]] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def at_most(y: NDArray[np.int64], per_class: int) -> NDArray[np.int64]:
+    """Indices of at most ``per_class`` examples of every class, sorted; of all for 0.
+
+    The same ones for every run: their seed is fixed.
+    """
+    if per_class == 0:
+        return np.arange(len(y))
+    rng = np.random.default_rng(0)
+    chosen = [rng.permutation(np.flatnonzero(y == label))[:per_class] for label in np.unique(y)]
+    return np.sort(np.concatenate(chosen)) if chosen else np.arange(0)

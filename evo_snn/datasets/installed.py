@@ -1,8 +1,9 @@
 """Data sets of installed packages, offered through the entry point ``evo_snn.datasets``.
 
 A plug-in is a loader: a function without arguments, or of one, the path that ``data.path`` gives.
-It returns what evo_snn's own loaders do: the training part (validation is carved from it), the test
-part, and the label of each class index.
+It returns what evo_snn's own loaders do, `evo_snn.datasets.Parts`, or the first three of them as a
+tuple: the training part (validation is carved from it), the test part, and the label of each class
+index.
 """
 
 import inspect
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from evo_snn.datasets.base import Parts, Split
+from evo_snn.datasets.lazy import Lazy
 from genomes.errors import RequestError
 from genomes.plugins import DATASETS, broken, load
 
-Loader = Callable[..., Parts]
+Loader = Callable[..., Parts | tuple[Split, Split, tuple[int, ...]]]
 
 
 def installed_loader(name: str) -> Loader:
@@ -70,13 +72,13 @@ def installed_parts(name: str, path: str | Path | None) -> Parts:
     wrong = parts_fault(parts)
     if wrong:
         raise broken(DATASETS, name, wrong)
-    return parts
+    return parts if isinstance(parts, Parts) else Parts(*parts)
 
 
 def parts_fault(parts: Any) -> str:
     """What keeps the result of a loader from being a data set; "" for nothing."""
     try:
-        whole, test, labels = parts
+        whole, test, labels = parts  # a tuple, or Parts
     except (TypeError, ValueError):
         return "it gives something else than (training part, test part, labels)"
     if not isinstance(labels, tuple) or len(set(labels)) != len(labels) or not labels:
@@ -87,6 +89,9 @@ def parts_fault(parts: Any) -> str:
             return f"{where}: {wrong}"
     if whole.x.shape[1:] != test.x.shape[1:]:
         return f"the parts differ in shape: {whole.x.shape[1:]} and {test.x.shape[1:]}"
+    groups = parts.groups if isinstance(parts, Parts) else None
+    if groups is not None and (groups.shape != whole.y.shape or groups.dtype.kind not in "iu"):
+        return f"groups: got {groups.dtype}, {groups.shape}; allowed: an integer an example"
     return ""
 
 
@@ -94,7 +99,7 @@ def _split_fault(part: Any, classes: int) -> str:
     if not isinstance(part, Split):
         return f"got a {type(part).__name__}; allowed: evo_snn.datasets.Split"
     for array, name, kind in ((part.x, "x", np.float32), (part.y, "y", np.int64)):
-        if not isinstance(array, np.ndarray) or array.dtype != kind:
+        if not isinstance(array, np.ndarray | Lazy) or array.dtype != kind:
             return f"{name} is no array of {np.dtype(kind).name}"
     if part.x.ndim < 2 or part.y.shape != part.x.shape[:1] or 0 in part.x.shape:  # noqa: PLR2004
         return f"x {part.x.shape} and y {part.y.shape}; allowed: (N, channels, ...) and (N,)"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evo_snn.datasets.base import Split
+from evo_snn.datasets.base import Parts, Split
+from evo_snn.datasets.loader import OwnLoader
 from evo_snn.limits import free_memory
 from genomes.errors import RequestError, shortened
 
@@ -22,7 +23,7 @@ _DOUBLE = 8  # bytes of a float64
 _CLASSES = 2  # the fewest that can be told apart
 
 
-def load_npz(path: Path) -> tuple[Split, Split, tuple[int, ...]]:
+def load_npz(path: Path) -> Parts:
     """The training part, the test part and the labels of a file.
 
     ``x_train`` and ``x_test`` hold N inputs, ``y_train`` and ``y_test`` (N,) their labels, integers
@@ -68,7 +69,7 @@ def load_npz(path: Path) -> tuple[Split, Split, tuple[int, ...]]:
             strict=True,
         )
     )
-    return train, test, tuple(int(label) for label in labels)
+    return Parts(train, test, tuple(int(label) for label in labels))
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
@@ -202,3 +203,13 @@ def _channels_first(x: NDArray[np.float32], axes: str) -> NDArray[np.float32]:
         x, axes = x[..., np.newaxis], f"{axes}C"
     order = "NC" + "".join(sorted(set(axes) - set("NC")))
     return np.ascontiguousarray(x.transpose([axes.index(letter) for letter in order]))
+
+
+NPZ = OwnLoader(
+    "Signals, images or volumes in a file: ``x_train``, ``y_train``, ``x_test``, ``y_test``.",
+    load_npz,
+    files="an .npz file of numpy.savez",
+    shape="(N, C, L), (N, C, H, W) or (N, C, D, H, W)",
+    source="your own",
+    licence="your own",
+)
