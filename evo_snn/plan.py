@@ -121,6 +121,10 @@ def make_plan(
     checked_device(config.training.device)
     chosen = chosen_kernel(config.training, kernel).name
     data = dataset(config.data)
+    if data.frames:
+        remedy = "Their data sets can be loaded and looked at, not searched on."
+        allowed = "a data set of still inputs; networks do not read frames yet"
+        raise RequestError("data.name", config.data.name, allowed, remedy)
     check_augment(config.training.augment, data.input_shape)
     space = DesignSpace(
         make_space(config.search.space, data.input_shape, data.classes, config.space),

@@ -1,11 +1,15 @@
 """A plan: a configuration with everything looked up, before anything is written."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evo_snn.config_file import load_config
 from evo_snn.objectives import BUILT_IN, Metric
 from evo_snn.plan import completed_box, make_plan
+from evo_snn.training import dataset
+from genomes.errors import RequestError
 
 CONFIG = {
     "data": {"name": "digits"},
@@ -71,3 +75,10 @@ def test_every_metric_can_be_an_objective(name):
     plan = plan_of(objectives__names=["accuracy", name] if name != "accuracy" else [name])
     best, worst = plan.box[name]
     assert (best > worst) == BUILT_IN[name].maximise
+
+
+def test_frames_are_refused_before_anything_is_searched(monkeypatch):
+    still = dataset(load_config(CONFIG).data)
+    monkeypatch.setattr("evo_snn.plan.dataset", lambda section: replace(still, frames=4))
+    with pytest.raises(RequestError, match=r"data\.name: got 'digits'.*do not read frames yet"):
+        plan_of()
