@@ -100,7 +100,7 @@ class Generation:
                 tasks.append(self._task(rung, draft, architecture, chip))
             else:
                 self._keep(draft, None, rung, reporter)
-        for outcome in workers.run(tasks):
+        for outcome in workers.run(sorted(tasks, key=_work, reverse=True)):
             if outcome.damaged is not None:
                 raise self._damaged(str(outcome.damaged))
             draft = drafts.pop(outcome.key)
@@ -205,3 +205,12 @@ class Generation:
             f"{what} cannot be read: put it back, or let evo-snn check"
             f" {self.store.folder} --repair forget it"
         )
+
+
+def _work(task: Task) -> int:
+    """Synaptic operations of one sample, which a candidate's time goes with.
+
+    The longest are begun first, so that no worker is at work long after the others have ended.
+    """
+    operations = sum(layer.operations for layer in task.architecture.layers)
+    return operations * task.architecture.time_steps

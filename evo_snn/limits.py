@@ -40,6 +40,7 @@ def prepare_process(driver: int, lifeline: str, memory_bytes: int | None) -> Non
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what becomes of its workers
     keep_freed_memory()
+    _stay_when_grown()
     _end_at_hangup(lifeline)
     # before the limit, under which a thread may find no memory to start in
     threading.Thread(target=_end_with, args=(driver,), daemon=True, name="driver watch").start()
@@ -48,6 +49,16 @@ def prepare_process(driver: int, lifeline: str, memory_bytes: int | None) -> Non
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
             most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
             resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _stay_when_grown() -> None:
+    """Have loky not replace this worker for having grown by 300 MB.
+
+    It takes that for a leak; here memory is kept on purpose, and there is a limit.
+    """
+    from joblib.externals.loky import process_executor
+
+    process_executor._USE_PSUTIL = False  # noqa: SLF001 - it has no other switch
 
 
 def _end_at_hangup(lifeline: str) -> None:

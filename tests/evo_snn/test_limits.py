@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import ProcessPoolExecutor
 
 from evo_snn import limits
 from evo_snn.config import WorkersSection
 from evo_snn.config_file import load_config
-from evo_snn.limits import memory_share_gb
+from evo_snn.limits import memory_share_gb, prepare_process
 from genomes.errors import RequestError
 
 GIGABYTE = 10**9
@@ -117,3 +119,29 @@ def test_a_worker_lives_as_long_as_the_process_that_started_it_not_its_thread() 
         for one in started:
             one.kill()
             one.communicate()
+
+
+_held = []
+
+
+def _grown():
+    _held.append(b"1" * (400 << 20))
+    return os.getpid()
+
+
+def _waited():
+    time.sleep(1.1)  # loky looks once a second
+    return os.getpid()
+
+
+def test_a_worker_that_has_grown_stays(tmp_path):
+    """loky replaces workers that grow by 300 MB after their first task."""
+    lifeline = tmp_path / "lifeline"
+    os.mkfifo(lifeline)
+    with lifeline.open("rb+", buffering=0):
+        pool = ProcessPoolExecutor(
+            1, initializer=prepare_process, initargs=(os.getpid(), str(lifeline), None)
+        )
+        with pool:
+            jobs = (_waited, _grown, _waited, _waited, _waited)
+            assert len({pool.submit(job).result() for job in jobs}) == 1
