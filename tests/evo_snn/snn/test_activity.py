@@ -94,6 +94,8 @@ def test_workloads_take_the_rates(case):
         assert (layer.input_rate, layer.output_rate) == activity.rates()[layer.name]
     first = workload.layers[0]
     read = case.architecture.layers[0]
-    codes = (case.x * (2**read.input_bits - 1)).round().int().flatten().tolist()
+    window = (slice(*part) for part in case.architecture.window)
+    seen = case.x[(slice(None), *window)]
+    codes = (seen * (2**read.input_bits - 1)).round().int().flatten().tolist()
     ones_by_hand = sum(bin(code).count("1") for code in codes)
     assert first.input_rate == pytest.approx(ones_by_hand / len(codes) / read.input_bits)
