@@ -52,8 +52,9 @@ def augmented(x: Tensor, how: Augment, generator: torch.Generator) -> Tensor:
     column = torch.where(flip[:, None], column.flip(1), column)
     padded = F.pad(x.flatten(1, -3), (right, right, down, down))
     sample = torch.arange(count)[:, None, None]
-    at = (one.to(x.device) for one in (sample, row[:, :, None], column[:, None, :]))
-    first, second, third = at
+    first, second, third = (
+        one.to(x.device) for one in (sample, row[:, :, None], column[:, None, :])
+    )
     # the indexed axes come first: (N, rows, columns, channels)
     moved = padded[first, :, second, third].movedim(-1, 1)
     return moved.reshape(x.shape)

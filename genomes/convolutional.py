@@ -113,6 +113,16 @@ def numbered(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{k}" for k in range(1, count + 1)]
 
 
+def check_odd(kernels: Sequence[int]) -> None:
+    """Refuse kernels whose padding would not keep the size of what they read.
+
+    Raises:
+        RequestError: one is even.
+    """
+    if any(kernel % 2 == 0 for kernel in kernels):
+        raise RequestError("space.kernels", list(kernels), "odd sizes")
+
+
 class ConvolutionalSpace(SearchSpace):
     """Convolutions with one kind of neuron, and a linear read-out.
 

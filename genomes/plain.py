@@ -19,10 +19,10 @@ from genomes.convolutional import (
     Chosen,
     ConvolutionalSpace,
     Source,
+    check_odd,
     numbered,
     shape_of,
 )
-from genomes.errors import RequestError
 from genomes.genes import Gene
 from genomes.options import CommonOptions, Integer, Pools, Sizes, Skips, ascending
 
@@ -66,8 +66,7 @@ class PlainSpace(ConvolutionalSpace):
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: PlainOptions) -> None:
         super().__init__(input_shape, classes, options)
-        if any(k % 2 == 0 for k in options.kernels):
-            raise RequestError("space.kernels", list(options.kernels), "odd sizes")
+        check_odd(options.kernels)
 
     def _layer_genes(self) -> Iterator[Gene]:
         options = self.options

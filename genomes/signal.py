@@ -20,11 +20,11 @@ from genomes.convolutional import (
     Chosen,
     ConvolutionalSpace,
     Source,
+    check_odd,
     chosen_axis,
     numbered,
     shape_of,
 )
-from genomes.errors import RequestError
 from genomes.genes import Gene
 from genomes.options import CommonOptions, Integer, Kernels, Pools, Sizes, Skips
 
@@ -64,8 +64,7 @@ class SignalSpace(ConvolutionalSpace):
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: SignalOptions) -> None:
         super().__init__(input_shape, classes, options)
-        if any(k % 2 == 0 for k in options.kernels):
-            raise RequestError("space.kernels", list(options.kernels), "odd sizes")
+        check_odd(options.kernels)
 
     def _layer_genes(self) -> Iterator[Gene]:
         options = self.options

@@ -28,7 +28,7 @@ MERGED_FROM = 512
 DENSE_UP_TO = 0.6
 """Products of the matrix, its making included, over the convolution's, up to which it is faster.
 
-``runs/benchmarks/small_maps.py`` measures it, on a CPU, as it does the limits below.
+``runs/benchmarks/small_maps.py`` measures it, on a CPU, as it does the next two limits.
 """
 
 SMALL_UP_TO = 2**20
