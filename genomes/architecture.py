@@ -9,7 +9,7 @@ weights and needs no torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
@@ -19,6 +19,8 @@ from genomes.workload import ConvLayer, LinearLayer, Workload
 NeuronKind = Literal["lif_box", "lif", "iaf"]
 PoolKind = Literal["average", "max"]
 SkipKind = Literal["or", "add"]
+Reset = Literal["hard", "subtract"]
+Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]
 
 INPUT = "input"
 """The name of the network's input as the source of a layer."""
@@ -38,17 +40,41 @@ class Neuron:
             Norse multiplies the input by it too.
         threshold: initial firing threshold, > 0, in units of the input current.
         state_bits: width of each state variable as the chip stores it between time steps.
+        reset: what a spike leaves of the membrane: nothing (``hard``), or what is above the
+            threshold (``subtract``), which Norse has for ``lif_box`` alone.
+        surrogate: Norse's name of the surrogate gradient; training alone feels it.
+        once: whether a neuron fires once an inference at most, and is silent from then on.
+
+    Raises:
+        ValueError: there is no such reset of neurons of that kind.
     """
 
     kind: NeuronKind
     leak: float
     threshold: float
     state_bits: int
+    reset: Reset = "hard"
+    surrogate: Surrogate = "super"
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reset == "subtract" and self.kind != "lif_box":
+            raise ValueError(f"a neuron {self.kind!r} has no reset by subtraction")
 
     @property
     def variables(self) -> int:
         """State variables that one neuron keeps between time steps."""
         return 2 if self.kind == "lif" else 1
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that one neuron keeps between time steps: variables, and whether it has fired."""
+        return self.variables * self.state_bits + self.once
+
+    def describe(self) -> dict[str, Any]:
+        """The neuron as a JSON document; what most neurons are is left out."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
 
 @dataclass(frozen=True)
@@ -216,9 +242,11 @@ class Architecture:
         document = asdict(self)
         if not self.window:
             del document["window"]
-        for layer in document["layers"]:
-            if not layer["folded"]:
-                del layer["folded"]
+        for layer, item in zip(self.layers, document["layers"], strict=True):
+            if not layer.folded:
+                del item["folded"]
+            if layer.neuron:
+                item["neuron"] = layer.neuron.describe()
         return document
 
     @classmethod
@@ -280,7 +308,7 @@ def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:
         "input_bits": layer.input_bits,
         "static_input": layer.source == INPUT,
         "neuron_state_bits": (
-            neuron.variables * neuron.state_bits if neuron else accumulator_bits(layer, time_steps)
+            neuron.stored_bits if neuron else accumulator_bits(layer, time_steps)
         ),
         "residual_inputs": len(layer.skips),
     }
