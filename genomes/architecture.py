@@ -20,6 +20,8 @@ NeuronKind = Literal["lif_box", "lif", "iaf"]
 PoolKind = Literal["average", "max"]
 SkipKind = Literal["or", "add"]
 Coding = Literal["direct", "rate", "radix", "phase", "burst", "first_spike"]
+Reset = Literal["hard", "subtract"]
+Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]
 
 INPUT = "input"
 """The name of the network's input as the source of a layer."""
@@ -39,17 +41,41 @@ class Neuron:
             Norse multiplies the input by it too.
         threshold: initial firing threshold, > 0, in units of the input current.
         state_bits: width of each state variable as the chip stores it between time steps.
+        reset: what a spike leaves of the membrane: nothing (``hard``), or what is above the
+            threshold (``subtract``), which Norse has for ``lif_box`` alone.
+        surrogate: Norse's name of the surrogate gradient; training alone feels it.
+        once: whether a neuron fires once an inference at most, and is silent from then on.
+
+    Raises:
+        ValueError: there is no such reset of neurons of that kind.
     """
 
     kind: NeuronKind
     leak: float
     threshold: float
     state_bits: int
+    reset: Reset = "hard"
+    surrogate: Surrogate = "super"
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reset == "subtract" and self.kind != "lif_box":
+            raise ValueError(f"a neuron {self.kind!r} has no reset by subtraction")
 
     @property
     def variables(self) -> int:
         """State variables that one neuron keeps between time steps."""
         return 2 if self.kind == "lif" else 1
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that one neuron keeps between time steps: variables, and whether it has fired."""
+        return self.variables * self.state_bits + self.once
+
+    def describe(self) -> dict[str, Any]:
+        """The neuron as a JSON document; what most neurons are is left out."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
 
 @dataclass(frozen=True)
@@ -375,6 +401,10 @@ class Architecture:
         """The architecture as a JSON document; what few networks have is left out of others'."""
         document = _without_defaults(asdict(self), type(self))
         document["layers"] = [_without_defaults(one, Layer, _RARE) for one in document["layers"]]
+        described = [*document["layers"], *document.get("nodes", ())]
+        for one, item in zip((*self.layers, *self.nodes), described, strict=True):
+            if one.neuron:
+                item["neuron"] = one.neuron.describe()
         return document
 
     @classmethod
@@ -474,7 +504,7 @@ class _NeuronLoad:
     currents: int = 0
 
     def add(self, neuron: Neuron, currents: int = 0) -> None:
-        self.state_bits = max(self.state_bits, neuron.variables * neuron.state_bits)
+        self.state_bits = max(self.state_bits, neuron.stored_bits)
         self.populations += 1
         self.currents += currents
 
