@@ -341,15 +341,18 @@ def test_batches_follow_their_generator():
 def test_measuring_counts_over_all_batches():
     sizes = []
 
-    def network(x, observe):
-        sizes.append(len(x))
-        return F.one_hot(x.long(), 3).float()
+    class Counting:
+        architecture = SimpleNamespace(carriers={}, exit=None)
+
+        def decisions(self, x, observe):
+            sizes.append(len(x))
+            return F.one_hot(x.long(), 3).float().unsqueeze(0)
 
     y = torch.arange(600) % 3
     x = y.clone().float()
     x[[0, 300, 599]] = (x[[0, 300, 599]] + 1) % 3  # one mistake in each batch
 
-    found = measure(network, Samples(x, y))
+    found = measure(Counting(), Samples(x, y))
 
     assert (found.accuracy, found.rates) == (597 / 600, {})
     assert found.confusion.tolist() == [[198, 2, 0], [0, 200, 0], [1, 0, 199]]
