@@ -36,7 +36,7 @@ def measured_workload(architecture: Architecture, measured: Measured) -> Workloa
 def measured_metrics(
     architecture: Architecture, workload: Workload, cost: Cost
 ) -> dict[str, float]:
-    """The package's metrics but ``accuracy``, from measured spike rates and the final cost."""
+    """The package's metrics but those of accuracy, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
     spiking = [

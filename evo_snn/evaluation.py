@@ -210,7 +210,10 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     trained_at = time.perf_counter()
     workload = measured_workload(task.architecture, fitted.measured)
     cost = estimate(workload, task.chip)
-    metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
+    metrics = {
+        **fitted.measured.figures,
+        **measured_metrics(task.architecture, workload, cost),
+    }
     if settings.on_chip is not None:
         metrics |= metrics_on_chip(
             _as_fitted(network, fitted),
@@ -297,6 +300,8 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
         goes_on=task.rung > 0,
         noise=None if settings.noise is None else WeightNoise(task.chip, settings.noise),
         augment=settings.training.augment,
+        best_by=settings.training.best_by,
+        class_weights=settings.training.class_weights,
     )
     return network, fitted
 
