@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from genomes.architecture import NeuronKind
+from genomes.quantizers import MOST_BITS, Quantizer
 
 
 def ascending(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -58,10 +59,13 @@ class CommonOptions(BaseModel):
         AfterValidator(ascending),
     ] = Field((0.25, 0.5, 0.75, 1.0), description="initial firing threshold")
     weight_bits: Annotated[
-        tuple[Annotated[Integer, Field(ge=2, le=8)], ...],
+        tuple[Annotated[Integer, Field(ge=1, le=MOST_BITS)], ...],
         Field(min_length=1),
         AfterValidator(ascending),
     ] = Field((2, 3, 4, 5, 6, 7, 8), description="bits of a layer's weights, each layer its own")
+    quantizers: Annotated[tuple[Quantizer, ...], Field(min_length=1), AfterValidator(different)] = (
+        Field(("uniform",), description="levels of a layer's weights: uniform, power_of_two")
+    )
     time_steps: Annotated[
         tuple[Annotated[Integer, Field(ge=1, le=128)], ...],
         Field(min_length=1),

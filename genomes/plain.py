@@ -77,7 +77,7 @@ class PlainSpace(ConvolutionalSpace):
             yield Gene(f"{stage}.pool", options.pools, "categorical")
             for number, block in enumerate(numbered(f"{stage}.block", options.max_blocks)):
                 yield Gene(f"{block}.kernel", options.kernels)
-                yield Gene(f"{block}.weight_bits", options.weight_bits)
+                yield from self._genes_of_any_layer(block)
                 if number:
                     yield Gene(f"{block}.skip", options.skips, "categorical")
 
