@@ -72,7 +72,7 @@ class HyperspectralSpace(ConvolutionalSpace):
     """
 
     name = "hyperspectral"
-    version = 1
+    version = 2
     Options = HyperspectralOptions
     options: HyperspectralOptions
     example_shape = (1, 30, 9, 9)

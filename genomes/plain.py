@@ -46,7 +46,7 @@ class _LayerOptions(BaseModel):
     )
 
 
-class PlainOptions(CommonOptions, _LayerOptions):  # in this order, which keys hold: layers first
+class PlainOptions(CommonOptions, _LayerOptions):  # shown in this order: layers first
     """The options of the ``plain`` space: the choices of its genes, and what is no gene."""
 
 
@@ -58,7 +58,7 @@ class PlainSpace(ConvolutionalSpace):
     """
 
     name = "plain"
-    version = 1
+    version = 2
     Options = PlainOptions
     options: PlainOptions
     dimensions = (1, 2, 3)

@@ -55,7 +55,7 @@ class SignalSpace(ConvolutionalSpace):
     """
 
     name = "signal"
-    version = 1
+    version = 2
     Options = SignalOptions
     options: SignalOptions
     example_shape = (1, 256)

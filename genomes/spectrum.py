@@ -44,7 +44,7 @@ class SpectrumSpace(ConvolutionalSpace):
     """
 
     name = "spectrum"
-    version = 1
+    version = 2
     Options = SpectrumOptions
     options: SpectrumOptions
     example_shape = (1, 200)

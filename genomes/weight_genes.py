@@ -44,16 +44,12 @@ def check_weights(options: CommonOptions) -> None:
 def weight_genes(options: CommonOptions, layer: str) -> Iterator[Gene]:
     """The genes of the weights of the layer of that name."""
     yield Gene(f"{layer}.weight_bits", options.weight_bits)
-    if len(options.quantizers) > 1:
-        yield Gene(f"{layer}.quantizer", options.quantizers, "categorical")
 
 
-def chosen_weights(chosen: Chosen, options: CommonOptions, layer: str) -> Weights:
+def chosen_weights(chosen: Chosen, layer: str) -> Weights:
     """How the weights of a layer are stored."""
     bits = chosen.number(f"{layer}.weight_bits")
     quantizer: Quantizer = "uniform"
     if bits in POWER_BITS:
-        quantizer = options.quantizers[0]
-        if len(options.quantizers) > 1:
-            quantizer = cast(Quantizer, chosen.word(f"{layer}.quantizer"))
+        quantizer = cast(Quantizer, chosen.word(f"{layer}.quantizer"))
     return {"weight_bits": bits, "quantizer": quantizer}

@@ -43,7 +43,7 @@ def quantized(layer: Layer, weight: Tensor) -> tuple[Tensor, Tensor]:
     return weight_levels(
         weight,
         layer.weight_bits,
-        per_channel=layer.neuron is not None,
+        per_channel=not layer.is_readout,
         quantizer=layer.quantizer,
     )
 
