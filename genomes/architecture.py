@@ -14,6 +14,7 @@ from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
+from genomes.quantizers import Quantizer, largest_level, stored_bits
 from genomes.workload import ConvLayer, LinearLayer, Workload
 
 NeuronKind = Literal["lif_box", "lif", "iaf"]
@@ -91,7 +92,7 @@ class Layer:
         in_shape: (channels, *spatial) of what is read.
         out_channels: channels, or features of a linear layer.
         kernel, stride, padding: one entry a spatial dimension; empty for a linear layer.
-        weight_bits: width of a weight, symmetric about zero.
+        weight_bits: width of a weight, symmetric about zero; 1 for -1 and 1.
         input_bits: width of what is read, derived from the values that it can really take.
         pool: one entry a spatial dimension, 1 where nothing is pooled; empty for a linear layer.
         pool_kind: ``average`` pools the membrane input, ``max`` the spikes.
@@ -102,6 +103,7 @@ class Layer:
         peak: the largest value in the stored map, 1 for spikes; 0 for the read-out.
         folded: positions of the source's first spatial dimension that are read as channels: a map
             (C, B, H, W) as (C * B, H, W); 0 where the map is read as it is.
+        quantizer: which levels its weights have, see ``genomes.quantizers``.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Layer:
     peak: int = 1
     folded: int = 0
     joins: bool = False
+    quantizer: Quantizer = "uniform"
 
     @property
     def is_readout(self) -> bool:
@@ -484,7 +487,7 @@ class Architecture:
         return cls(**parts)
 
 
-_RARE = ("folded", "joins")
+_RARE = ("folded", "joins", "quantizer")
 """Fields of a layer that its description leaves out at their defaults."""
 
 
@@ -548,11 +551,12 @@ def bits_of(peak: int) -> int:
 def accumulator_bits(layer: Layer, time_steps: int) -> int:
     """Width that holds a read-out's sum over all inputs and time steps exactly.
 
-    The largest magnitude is fan-in x (2^(weight_bits-1) - 1) x (2^input_bits - 1) x time steps;
-    one bit more for the sign.
+    The largest magnitude is fan-in x largest level x (2^input_bits - 1) x time steps; one bit more
+    for the sign.
     """
     fan_in = layer.weights // layer.out_channels
-    largest = fan_in * (2 ** (layer.weight_bits - 1) - 1) * (2**layer.input_bits - 1) * time_steps
+    level = largest_level(layer.weight_bits, layer.quantizer)
+    largest = fan_in * level * (2**layer.input_bits - 1) * time_steps
     return 1 + int(largest).bit_length()
 
 
@@ -610,7 +614,7 @@ def _workload_layer(
 ) -> ConvLayer | LinearLayer:
     common: dict[str, Any] = {
         "name": layer.name,
-        "weight_bits": layer.weight_bits,
+        "weight_bits": stored_bits(layer.weight_bits, layer.quantizer),
         "input_bits": layer.input_bits,
         "static_input": layer.source == INPUT and architecture.static,
         "neuron_state_bits": neurons.state_bits,

@@ -35,6 +35,19 @@ def input_codes(layer: Layer) -> int:
     return 2**layer.input_bits - 1 if layer.source == INPUT else 1
 
 
+def quantized(layer: Layer, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Levels ``layer.weight_shape`` and scales of a layer's latent weight, see `weight_levels`.
+
+    A read-out has one scale for all its channels, another layer one a channel.
+    """
+    return weight_levels(
+        weight,
+        layer.weight_bits,
+        per_channel=not layer.is_readout,
+        quantizer=layer.quantizer,
+    )
+
+
 class TrainableLayer(nn.Module):
     """Quantized weights and batch normalisation; a read-out has a bias in its place.
 
@@ -111,7 +124,7 @@ class TrainableLayer(nn.Module):
         And the scales of its levels, (out, 1, …) or (1, 1, …).
         """
         per_channel = not self.layer.is_readout
-        levels, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        levels, scale = quantized(self.layer, self.weight)
         if self.training and self.perturb is not None:
             sign = torch.ones_like(levels)
             if per_channel:  # a chip holds the levels that deploying flips
@@ -123,8 +136,7 @@ class TrainableLayer(nn.Module):
     @torch.no_grad()
     def unit(self) -> Tensor:
         """(out,) > 0: what one unit of the integer product will be worth once deployed."""
-        per_channel = not self.layer.is_readout
-        _, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        _, scale = quantized(self.layer, self.weight)
         return self._unit(scale)
 
     @torch.no_grad()
@@ -142,7 +154,7 @@ class DeployedLayer(nn.Module):
     """What a chip holds of a layer: integer weights, one scale and one bias a channel.
 
     Attributes:
-        levels: ``layer.weight_shape`` int8, at most 2^weight_bits different values.
+        levels: ``layer.weight_shape`` int8, see ``genomes.quantizers``.
         scale: (out,), > 0: what one unit of the integer weights is worth. A read-out has the same
             scale for all its channels, so that the largest sum needs no multiplication.
         bias: (out,), added in every time step.
@@ -189,7 +201,7 @@ def folded(trained: TrainableLayer) -> DeployedLayer:
     """
     layer = trained.layer
     readout = layer.is_readout
-    levels, scale = weight_levels(trained.weight, layer.weight_bits, per_channel=not readout)
+    levels, scale = quantized(layer, trained.weight)
     scale = scale.flatten().expand(layer.out_channels)
     if readout:
         return DeployedLayer(layer, levels, scale.clone(), trained.shift.clone())
