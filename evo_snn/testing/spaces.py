@@ -245,7 +245,7 @@ def _check_architectures(space: SearchSpace, raw: Sequence[Genome]) -> None:
         expect(fits, f"decode({shown}) is for other samples or classes")
         stored = Architecture.from_description(json.loads(_text(one)))
         expect(stored == one, f"the architecture of {shown} is not read back from its description")
-        read_outs = [layer for layer in one.layers if layer.neuron is None]
+        read_outs = one.readouts
         expect(read_outs, f"the network of {shown} has no read-out (a layer without neurons)")
         outputs = {layer.out_channels for layer in read_outs}
         expect(outputs == {space.classes}, f"a read-out of {shown} has not one output a class")

@@ -27,6 +27,8 @@ EVERYTHING = {
     "hidden_codes": ["any", "once"],
     "state_bits": [6, 12],
     "input_bits": [4, 8],
+    "weight_bits": [1, 3, 4, 8],
+    "quantizers": ["uniform", "power_of_two"],
 }
 
 
