@@ -29,7 +29,8 @@ def measured_metrics(
     """The package's metrics but ``accuracy``, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
-    spiking = [n for n, layer in zip(neurons, architecture.layers, strict=True) if layer.neuron]
+    parts = zip(neurons, architecture.parts, strict=True)
+    spiking = [n for n, (layer, _) in parts if layer.neuron]
     per_step = sum(n * rate for n, rate in zip(neurons, rates, strict=True))
     return {
         **architecture_metrics(architecture),

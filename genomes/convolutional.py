@@ -32,7 +32,7 @@ from genomes.errors import RequestError
 from genomes.genes import Choice, Gene
 from genomes.options import CommonOptions, decisions, switched_on
 from genomes.space import SearchSpace
-from genomes.weight_genes import check_weights, chosen_weights, weight_genes
+from genomes.weight_genes import READOUT, check_weights, chosen_weights, weight_genes
 
 Source = Layer | tuple[int, ...]
 """What a layer reads: another layer's map, or the input, of which the shape is given."""
@@ -167,7 +167,7 @@ class ConvolutionalSpace(SearchSpace):
             Gene("threshold", options.thresholds),
             *switched_on(options),
             *self._layer_genes(),
-            *self._genes_of_any_layer("readout"),
+            *self._genes_of_any_layer(READOUT),
         )
 
     def _genes_of_any_layer(self, name: str) -> Iterator[Gene]:
@@ -244,7 +244,7 @@ class ConvolutionalSpace(SearchSpace):
             kernel=tuple(axis.kernel for axis in axes),
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
-            **chosen_weights(chosen, name),
+            **chosen_weights(chosen, self.options, name, width),
             input_bits=bits_of(peak) if before else chosen.number("input_bits"),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
@@ -272,14 +272,14 @@ class ConvolutionalSpace(SearchSpace):
 
     def _readout(self, chosen: Chosen, source: Layer) -> Layer:
         return Layer(
-            name="readout",
+            name=READOUT,
             source=source.name,
             in_shape=source.stored_shape,
             out_channels=self.classes,
             kernel=(),
             stride=(),
             padding=(),
-            **chosen_weights(chosen, "readout"),
+            **chosen_weights(chosen, self.options, READOUT, self.classes),
             input_bits=bits_of(source.peak),
             pool=(),
             pool_kind="max",
