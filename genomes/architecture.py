@@ -371,6 +371,33 @@ class Architecture:
             blocks.append((self.order[done:], False))
         return tuple(blocks)
 
+    @cached_property
+    def current_shapes(self) -> dict[str, tuple[int, ...]]:
+        """(channels, *spatial) of the current of each layer and node."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for one in self.order:
+            shapes[one.name] = (
+                _summed_shape(one, shapes) if isinstance(one, Node) else one.neuron_shape
+            )
+        return shapes
+
+    @cached_property
+    def drivers(self) -> dict[str, tuple[str, ...]]:
+        """Node → the layers whose currents reach it, by way of other nodes too."""
+        links = {node.name: [link.source for link in node.links] for node in self.nodes}
+
+        def reached(name: str, seen: set[str]) -> set[str]:
+            for source in links.get(name, ()):
+                if source not in seen:
+                    seen.add(source)
+                    reached(source, seen)
+            return seen
+
+        return {
+            name: tuple(one.name for one in self.layers if one.name in reached(name, set()))
+            for name in links
+        }
+
     @property
     def static(self) -> bool:
         """Whether the input is the same in every time step."""
@@ -423,12 +450,46 @@ class Architecture:
         """What the workload's layers are, in its order: each a layer's part."""
         return tuple((layer, part) for layer in self.layers for part in layer.parts)
 
+    def ended(self, workload: Workload, shares: Sequence[float]) -> Workload:
+        """The workload of inferences that end early.
+
+        Args:
+            workload: as `workload`, with whatever rates.
+            shares: of the inferences that end at each decision, adding up to 1: one share a time
+                step with an exit in time, one a read-out with an exit in depth.
+        """
+        if self.exit is None:
+            return workload
+        if self.exit.kind == "time":
+            mean = sum(share * step for step, share in enumerate(shares, start=1))
+            bounded = min(max(mean, 1.0), float(self.time_steps))  # whatever rounding did
+            return workload.model_copy(update={"mean_timesteps": bounded})
+        left = 1.0
+        ends = dict(zip((one.name for one in self.readouts), shares, strict=True))
+        executed: dict[str, float] = {}
+        for layer in self.layers:
+            executed[layer.name] = left
+            left = max(0.0, left - ends.get(layer.name, 0.0))
+        layers = tuple(
+            work.model_copy(update={"executed": executed[layer.name]})
+            for (layer, _), work in zip(self.parts, workload.layers, strict=True)
+        )
+        return workload.model_copy(update={"layers": layers})
+
+    @property
+    def decisions(self) -> int:
+        """Points at which an inference can end, its end included."""
+        if self.exit is None:
+            return 1
+        return self.time_steps if self.exit.kind == "time" else len(self.readouts)
+
     def describe(self) -> dict[str, Any]:
         """The architecture as a JSON document; what few networks have is left out of others'."""
         document = _without_defaults(asdict(self), type(self))
         document["layers"] = [_without_defaults(one, Layer, _RARE) for one in document["layers"]]
         described = [*document["layers"], *document.get("nodes", ())]
-        for one, item in zip((*self.layers, *self.nodes), described, strict=True):
+        elements: tuple[Element, ...] = (*self.layers, *self.nodes)
+        for one, item in zip(elements, described, strict=True):
             if one.neuron:
                 item["neuron"] = one.neuron.describe()
         return document

@@ -80,7 +80,7 @@ class TrainableLayer(nn.Module):
         weight = torch.empty(layer.weight_shape).normal_(generator=generator)
         self.weight = nn.Parameter(weight * (2 / fan_in) ** 0.5)
         self.shift = nn.Parameter(torch.zeros(layer.out_channels))
-        if layer.neuron is not None:
+        if not layer.is_readout:
             self.scale = nn.Parameter(torch.ones(layer.out_channels))
             self.register_buffer("mean", torch.zeros(layer.out_channels))
             self.register_buffer("variance", torch.ones(layer.out_channels))
@@ -88,7 +88,7 @@ class TrainableLayer(nn.Module):
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *neuron_shape)."""
         values, _ = self.product(source)
-        return values + self.shift if self.layer.neuron is None else self.normalised(values)
+        return values + self.shift if self.layer.is_readout else self.normalised(values)
 
     def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """(N, *in_shape) → (N, *neuron_shape) before normalisation, and ``unit()``."""
@@ -148,7 +148,7 @@ class TrainableLayer(nn.Module):
 
     @torch.no_grad()
     def _unit(self, scale: Tensor) -> Tensor:
-        readout = self.layer.neuron is None
+        readout = self.layer.is_readout
         scale = scale.flatten() if readout else scale.flatten() * self.gain().abs()
         return scale.expand(self.layer.out_channels) / input_codes(self.layer)
 
@@ -184,13 +184,17 @@ class DeployedLayer(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *neuron_shape)."""
-        return self.scaled(membrane_input(self.layer, source, self.present(source.dtype)))
+        return self.normalised(self.product(source)[0])
+
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) in units of the integer weights, and ``unit()``."""
+        return membrane_input(self.layer, source, self.present(source.dtype)), self.unit()
 
     def present(self, dtype: torch.dtype) -> Tensor:
         """What stands in the cells, ``layer.weight_shape``."""
         return self.levels.to(dtype)
 
-    def scaled(self, values: Tensor) -> Tensor:
+    def normalised(self, values: Tensor) -> Tensor:
         """What neurons see of integer products, (N, *neuron_shape)."""
         return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
 
@@ -203,7 +207,7 @@ def folded(trained: TrainableLayer) -> DeployedLayer:
     b = shift - a·mean. Its magnitude joins the scale of the weights, its sign the integer levels.
     """
     layer = trained.layer
-    readout = layer.neuron is None
+    readout = layer.is_readout
     levels, scale = quantized(layer, trained.weight)
     scale = scale.flatten().expand(layer.out_channels)
     if readout:

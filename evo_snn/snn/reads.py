@@ -103,9 +103,9 @@ class ReadLayer(DeployedLayer):
         bits = encoding.weight_bits + encoding.cell_bits + self.layer.input_bits
         return torch.float64 if fan_in << bits >= 2**24 else self.scale.dtype
 
-    def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *neuron_shape)."""
-        return self.scaled(as_seen(self, source, self.read(source)))
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) as the ADCs give it, and ``unit()``."""
+        return as_seen(self, source, self.read(source)), self.unit()
 
     def read(self, source: Tensor) -> Tensor:
         """The integer product as the chip has it: (N, *in_shape) → (N, *out_shape)."""
@@ -174,14 +174,14 @@ class PartedLayer(DeployedLayer):
         super().__init__(deployed.layer, deployed.levels, deployed.scale, deployed.bias)
         self.readers = nn.ModuleList(readers)
 
-    def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *neuron_shape)."""
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) as the ADCs give it, and ``unit()``."""
         sums = [cast(ReadLayer, reader).read(source) for reader in self.readers]
-        return self.scaled(as_seen(self, source, torch.cat(sums, dim=1)))
+        return as_seen(self, source, torch.cat(sums, dim=1)), self.unit()
 
 
 def as_seen(deployed: DeployedLayer, source: Tensor, sums: Tensor) -> Tensor:
-    """What neurons see of a product in units of the integer weights, (N, *neuron_shape).
+    """A product in units of the integer weights where neurons see it, (N, *neuron_shape).
 
     Args:
         deployed: The layer.

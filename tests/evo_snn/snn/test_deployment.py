@@ -254,7 +254,8 @@ def test_state_bits_of_the_workload_are_those_of_the_neurons(case):
         if layer.neuron:
             neuron = case.deployed.neurons[layer.name.replace(".", "_")]
             variables = 2 if neuron.dynamics.kind == "lif" else 1
-            assert work.neuron_state_bits == variables * neuron.dynamics.state_bits
+            flag = int(neuron.dynamics.once)  # whether it has fired
+            assert work.neuron_state_bits == variables * neuron.dynamics.state_bits + flag
         else:
             deployed = list(case.deployed.layers.values())[-1]
             largest = deployed.levels.abs().flatten(1).sum(1).max() * (2**work.input_bits - 1)
