@@ -39,9 +39,8 @@ def measured_metrics(
     """The package's metrics but those of accuracy, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
-    spiking = [
-        n for n, layer in zip(neurons, architecture.layers, strict=True) if not layer.is_readout
-    ]
+    parts = zip(neurons, architecture.parts, strict=True)
+    spiking = [n for n, (layer, _) in parts if not layer.is_readout]
     fired = [n * rate for n, rate in zip(neurons, rates, strict=True)]
     per_step = sum(fired)
     executed = sum(n * layer.executed for n, layer in zip(fired, workload.layers, strict=True))

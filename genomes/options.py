@@ -92,6 +92,12 @@ class CommonOptions(BaseModel):
         Field(min_length=1),
         AfterValidator(ascending),
     ] = Field((2, 3, 4, 5, 6, 7, 8), description="bits of a layer's weights, each layer its own")
+    bit_groups: Integer = Field(
+        1,
+        ge=1,
+        le=16,
+        description="groups of a layer's output channels that have bits of their own",
+    )
     quantizers: Annotated[
         tuple[Quantizer, ...],
         Field(min_length=1),
