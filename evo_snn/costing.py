@@ -11,9 +11,11 @@ from typing import TypeVar
 import numpy as np
 
 from genomes.architecture import Architecture
+from genomes.training_work import training_work
 from genomes.workload import Workload
 from hardware import Chip, Cost, lower_bounds, totals
 from hardware.arrays import Floats
+from hardware.machines import Machine
 
 Number = TypeVar("Number", float, Floats)
 
@@ -43,6 +45,24 @@ def measured_metrics(
         "memory_kb": cost.memory_kb,
         "spikes": per_step * workload.timesteps,
         "spike_rate": per_step / max(1, sum(spiking)),
+    }
+
+
+def training_metrics(
+    architecture: Architecture, workload: Workload, samples: int, machine: Machine
+) -> dict[str, float]:
+    """What training took: `genomes.training_work` says what is counted.
+
+    Args:
+        architecture: of the candidate.
+        workload: with its spike rates.
+        samples: that gradient steps saw, each as often as it was seen.
+        machine: that they are said to run on.
+    """
+    work = training_work(architecture, workload)
+    return {
+        "training_operations": samples * work.operations,
+        "training_energy_j": machine.energy_j(work, samples),
     }
 
 
