@@ -7,16 +7,17 @@ folder exists.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.ablation_design import Design, make_design
 from evo_snn.algorithms import check_algorithm
 from evo_snn.augmentation import check_augment
 from evo_snn.budgets import check_possible
 from evo_snn.chip_genes import chip_genes
-from evo_snn.config import Config
+from evo_snn.config import AblationSection, Config
 from evo_snn.constraints import Constraint, make_constraints, violations
 from evo_snn.costing import costed, known_metrics, products
 from evo_snn.design_space import DesignSpace
@@ -60,6 +61,7 @@ class Plan:
         settings: what every evaluation needs.
         plugins: what the configuration uses from outside evo_snn.
         box: the hypervolume box, as far as it is known before the first generation.
+        design: of an ablation, the sample to evaluate in place of a search.
     """
 
     config: Config
@@ -69,6 +71,7 @@ class Plan:
     settings: EvaluationSettings
     plugins: tuple[PluginRecord, ...]
     box: Box
+    design: Design | None = None
 
     @property
     def needs_workers(self) -> bool:
@@ -137,7 +140,7 @@ def make_plan(
     objectives = tuple(metrics[name] for name in config.objectives.names)
     _check_ladder(config)
     users = {name for name in wanted if metrics[name].function is not None}
-    return Plan(
+    plan = Plan(
         config=config,
         space=space,
         objectives=objectives,
@@ -156,6 +159,13 @@ def make_plan(
         plugins=plugins_of(config, files),
         box=_known_box(config, space, objectives),
     )
+    return plan if config.ablation is None else replace(plan, design=_design(plan, config.ablation))
+
+
+def _design(plan: Plan, section: AblationSection) -> Design:
+    """The sample of an ablation: a base is a generation."""
+    search = plan.config.search
+    return make_design(plan.space, section.genes, search.generations, search.seed, plan.affordable)
 
 
 def _check_ladder(config: Config) -> None:
