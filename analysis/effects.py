@@ -12,6 +12,8 @@ from analysis import style
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -20,11 +22,21 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_of_effects", "save_effects"]
 
-_COLOURS = {"helps": style.BLUE, "harms": style.ORANGE, "unclear": style.GREY}
-_EXPLAINED = {"helps": "helps", "harms": "harms", "unclear": "unclear"}
+_COLOURS = {
+    "helps": style.BLUE,
+    "harms": style.ORANGE,
+    "same": style.INK,
+    "unclear": style.GREY,
+}
+_EXPLAINED = {
+    "helps": "helps",
+    "harms": "harms",
+    "same": "no difference worth having",
+    "unclear": "unclear",
+}
 _ROW = 0.135  # inches
 _GAP = 0.7  # rows between two roles
-_PER_CENT = (-90, -75, -50, -25, -10, 0, 10, 25, 50, 100, 200, 400, 900)
+_PER_CENT = (-90, -80, -50, -30, -20, -10, -5, 0, 5, 10, 20, 50, 100, 200, 400, 900)
 _MOST_TICKS = 5
 
 
@@ -32,8 +44,10 @@ def figure_of_effects(effects: pd.DataFrame, title: str = "") -> Figure:
     """Draw the effects of an ablation, one panel an objective, for choosing what a space needs.
 
     A dot is the mean effect of a choice, its line the interval; blue where all of it is on the
-    better side of zero, orange on the worse one. Rows are choices, grouped by role, each with what
-    it is compared with. Per cents have a logarithmic scale, on which +100 % and -50 % are alike.
+    better side of zero, orange on the worse one, black within the margin that is not worth having,
+    grey where nothing is known. A hollow dot has too few pairs for an interval. Rows are choices,
+    grouped by role, each with what it is compared with. Per cents have a logarithmic scale, on
+    which +100 % and -50 % are alike.
 
     Args:
         effects: as `evo_snn.ablate` gives them; what is pooled by role is drawn.
@@ -142,18 +156,32 @@ def _per_cent(ax: Axes) -> None:
     ax.set_xscale("function", functions=(ratio, back))
     low, high = ax.get_xlim()
     ticks = [each for each in _PER_CENT if low <= each <= high]
-    if len(ticks) < len(("low", "zero", "high")):
-        ax.xaxis.set_major_locator(ticker.MaxNLocator(_MOST_TICKS))
+    apart = (ratio(high) - ratio(low)) / _MOST_TICKS
+    kept = _spaced(sorted(each for each in ticks if each >= 0), ratio, apart)
+    kept += _spaced(sorted((each for each in ticks if each <= 0), reverse=True), ratio, apart)
+    if len(set(kept)) < len(("zero", "another", "a third")):
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(_MOST_TICKS - 1))
     else:
-        ax.xaxis.set_major_locator(ticker.FixedLocator(ticks))
-    ax.xaxis.set_major_formatter(
-        ticker.FuncFormatter(lambda value, _: f"{value:+g}" if value else "0")
-    )
+        ax.xaxis.set_major_locator(ticker.FixedLocator(sorted(set(kept))))
+    ax.xaxis.set_major_formatter(ticker.FuncFormatter(_signed))
+
+
+def _spaced(ticks: Sequence[float], ratio: Callable[[Any], Any], apart: float) -> list[float]:
+    """Those of ticks, from the first on, that are far enough from the one before."""
+    kept: list[float] = []
+    for each in ticks:
+        if not kept or abs(ratio(each) - ratio(kept[-1])) >= apart:
+            kept.append(each)
+    return kept
+
+
+def _signed(value: float, _: object) -> str:
+    return f"{value:+g}".replace("-", "\N{MINUS SIGN}") if value else "0"
 
 
 def _name_rows(ax: Axes, rows: dict[Row, float], heads: dict[str, float]) -> None:
     """Name roles and choices on the left."""
-    labels = {place: f"{choice} – {against}" for (_, choice, against), place in rows.items()}
+    labels = {place: f"{choice} vs {against}" for (_, choice, against), place in rows.items()}
     labels |= {place: role for role, place in heads.items()}
     places = sorted(labels)
     ax.set_yticks(places, [style.plain(labels[each], 34) for each in places], parse_math=False)

@@ -16,6 +16,7 @@ import pandas as pd
 from evo_snn.ablation_design import DESIGN, Record
 from evo_snn.config import Config
 from evo_snn.effects import (
+    MARGIN,
     Effect,
     Measured,
     measured_genes,
@@ -27,7 +28,7 @@ from evo_snn.run import Run
 from evo_snn.store import Store
 from evo_snn.suggestions import Suggestion, suggestions
 
-BASES = 20
+BASES = 30
 """Bases of an ablation where nothing else is said."""
 
 _COLUMNS = ("role", "gene", "choice", "against", *(one.name for one in fields(Effect)))
@@ -62,6 +63,7 @@ def ablate(
     seed: int | None = None,
     jobs: int | None = None,
     overrides: Mapping[str, Any] | None = None,
+    margin: float = MARGIN,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Measure what each choice contributes to each objective, all else equal.
@@ -77,6 +79,7 @@ def ablate(
         seed: in place of ``search.seed``.
         jobs: in place of ``workers.jobs``.
         overrides: dotted key → value, over everything else.
+        margin: points of a share, and per cent of a cost, that are not worth having.
         progress: draw a bar on a terminal.
 
     Returns:
@@ -99,7 +102,7 @@ def ablate(
         overrides=overrides,
         progress=progress,
     )
-    effects = ablation_of(run).effects
+    effects = ablation_of(run, margin).effects
     effects.attrs["folder"] = str(run.folder)
     return effects
 
@@ -135,8 +138,12 @@ def run_ablation(
     )
 
 
-def ablation_of(run: Run) -> Ablation:
+def ablation_of(run: Run, margin: float = MARGIN) -> Ablation:
     """What the ablation of a run has found so far; nothing is trained, nothing written.
+
+    Args:
+        run: of an ablation.
+        margin: points of a share, and per cent of a cost, that are not worth having.
 
     Raises:
         RequestError: the run is no ablation.
@@ -146,11 +153,11 @@ def ablation_of(run: Run) -> Ablation:
         metrics = {one.key: one.metrics for one in store.candidates(details=False)}
     evaluated = [one for one in record.blocks if all(k in metrics for k in one.keys if k)]
     record = record.model_copy(update={"blocks": tuple(evaluated)})
-    pooled = measured_roles(record, metrics, run.objectives)
+    pooled = measured_roles(record, metrics, run.objectives, margin)
     rows = [row for one in pooled for row in _rows("", one)]
     rows += [
         row
-        for gene, one in measured_genes(record, metrics, run.objectives)
+        for gene, one in measured_genes(record, metrics, run.objectives, margin)
         if len(one.role.genes) > 1
         for row in _rows(gene, one)
     ]

@@ -272,8 +272,8 @@ def _block(space: DesignSpace, full: Genome, place: int, among: int) -> tuple[Bl
         changed = full.copy()
         changed[place] = choice
         canonical = space.canonical(changed)
-        if canonical[place] != choice and space.active(canonical)[place]:
-            keys.append(None)  # a chip that cannot be made was repaired to another choice
+        if (canonical != changed)[space.active(canonical)].any():
+            keys.append(None)  # a chip that cannot be made was repaired: another gene moved too
             continue
         keys.append(space.key(canonical))
         genomes.append(canonical)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,23 @@ from evo_snn.metrics import is_share
 LEVEL = 0.95
 """Confidence of each interval by itself."""
 
-FEWEST_PAIRS = 5
-"""Pairs below which no interval is given: a resample of so few says nothing of the rest."""
+FEWEST_PAIRS = 8
+"""Pairs below which no interval is given: it would cover the truth too rarely, even widened."""
+
+MARGIN = 1.0
+"""Points of a share, and per cent of a cost, that are not worth having, where nothing else is said.
+"""
+
+PER_CENT = "%"
+POINTS = "points"
 
 NONE = "none"
 OTHERS = "the others"
 
-Outcome = Literal["helps", "harms", "unclear"]
+Outcome = Literal["helps", "harms", "same", "unclear"]
 
 _RESAMPLES = 10_000
+_ROUNDING = 1e-12  # of the numbers that are subtracted
 _CELLS_AT_ONCE = 4_000_000  # of resampled counts, for the memory that they take
 
 Values = NDArray[np.float64]
@@ -48,7 +56,10 @@ class Effect:
             objective's own.
         pairs: bases that it was measured on.
         effect, low, high: mean and ends of the interval; NaN where there are too few pairs.
-        outcome: whether the whole interval is on the better side, on the worse one, or neither.
+        outcome: ``same`` where the whole interval is within the margin; otherwise ``helps`` or
+            ``harms`` where it is on the better or the worse side of zero; or ``unclear``.
+        may_help: whether it reaches beyond the margin on the better side. Of an objective in its
+            own unit, for which no margin is known: whether the outcome is ``helps``.
     """
 
     objective: str
@@ -58,6 +69,7 @@ class Effect:
     low: float
     high: float
     outcome: Outcome
+    may_help: bool
 
     @property
     def is_measured(self) -> bool:
@@ -93,6 +105,7 @@ class Measured:
         objectives: of the run.
         weighted: by the number of genes that a block's was drawn from, which makes the blocks of
             one gene stand for all bases that feel it alike.
+        margin: points and per cent that are not worth having.
     """
 
     def __init__(
@@ -103,8 +116,10 @@ class Measured:
         objectives: Sequence[ObjectiveRecord],
         *,
         weighted: bool = False,
+        margin: float = MARGIN,
     ) -> None:
         self.role = role
+        self._margin = margin
         self._objectives = objectives
         self._weights = np.array([one.among if weighted else 1.0 for one in blocks], dtype=float)
         self._values = {
@@ -118,19 +133,33 @@ class Measured:
 
     def _effect(self, objective: ObjectiveRecord, choice: int, against: Sequence[int]) -> Effect:
         values = self._values[objective.name]
-        differences = values[:, choice] - values[:, list(against)].mean(axis=1)
+        differences = _rounded(
+            values[:, choice] - values[:, list(against)].mean(axis=1), np.abs(values).max(axis=1)
+        )
         given = np.isfinite(differences)
         pairs, weights = int(given.sum()), self._weights * given
         differences = np.where(given, differences, 0.0)
         mean = float(weights @ differences / weights.sum()) if pairs else nan
-        low, high = nan, nan
+        ends = (nan, nan)
         if pairs >= FEWEST_PAIRS:
-            low, high = interval(differences, weights, self._counts)
-        better = (low, high) if objective.maximise else (-high, -low)
-        outcome: Outcome = "helps" if better[0] > 0 else "harms" if better[1] < 0 else "unclear"
+            ends = interval(differences, weights, self._counts)
+        largest = np.abs(differences).max(initial=0.0)
+        mean, low, high = (
+            _shown(float(_rounded(one, largest)), objective) for one in (mean, *ends)
+        )
+        outcome, may_help = self._judged(objective, low, high)
         unit = unit_of(objective)
-        mean, low, high = (_shown(one, objective) for one in (mean, low, high))
-        return Effect(objective.name, unit, pairs, mean, low, high, outcome)
+        return Effect(objective.name, unit, pairs, mean, low, high, outcome, may_help)
+
+    def _judged(self, objective: ObjectiveRecord, low: float, high: float) -> tuple[Outcome, bool]:
+        """The outcome of an interval, and whether it may help."""
+        worst, best = (low, high) if objective.maximise else (-high, -low)
+        known = unit_of(objective) in (PER_CENT, POINTS)
+        margin = self._margin if known else 0.0
+        if -margin <= low and high <= margin:
+            return "same", False
+        outcome: Outcome = "helps" if worst > 0 else "harms" if best < 0 else "unclear"
+        return outcome, best > margin if known else outcome == "helps"
 
     @property
     def _counts(self) -> Values:
@@ -140,11 +169,16 @@ class Measured:
         return self._resampled
 
 
+def _rounded(differences: Any, of: Any) -> Any:
+    """Differences without what is but the rounding of numbers of some size."""
+    return np.where(np.abs(differences) <= _ROUNDING * of, 0.0, differences)
+
+
 def unit_of(objective: ObjectiveRecord) -> str:
     """The unit of effects on an objective."""
     if objective.log:
-        return "%"
-    return "points" if is_share(objective.name) else objective.unit
+        return PER_CENT
+    return POINTS if is_share(objective.name) else objective.unit
 
 
 def _shown(difference: float, objective: ObjectiveRecord) -> float:
@@ -204,10 +238,17 @@ def measured_roles(
     record: Record,
     metrics: Mapping[str, Mapping[str, float]],
     objectives: Sequence[ObjectiveRecord],
+    margin: float = MARGIN,
 ) -> list[Measured]:
     """Each role of a design, pooled over its genes."""
     return [
-        Measured(role, [one for one in record.blocks if one.role == place], metrics, objectives)
+        Measured(
+            role,
+            [one for one in record.blocks if one.role == place],
+            metrics,
+            objectives,
+            margin=margin,
+        )
         for place, role in enumerate(record.roles)
     ]
 
@@ -216,6 +257,7 @@ def measured_genes(
     record: Record,
     metrics: Mapping[str, Mapping[str, float]],
     objectives: Sequence[ObjectiveRecord],
+    margin: float = MARGIN,
 ) -> list[tuple[str, Measured]]:
     """Each gene of a design by itself, with its name."""
     return [
@@ -227,6 +269,7 @@ def measured_genes(
                 metrics,
                 objectives,
                 weighted=True,
+                margin=margin,
             ),
         )
         for place, role in enumerate(record.roles)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evo_snn.ablation_design import Record, Role, Value
-from evo_snn.effects import Effect, Measured, reference, reference_name
+from evo_snn.effects import PER_CENT, POINTS, Effect, Measured, reference, reference_name
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,13 @@ class Suggestion:
 
 
 def is_needless(effects: Sequence[Effect]) -> bool:
-    """Whether a choice is shown to help no objective, and to harm one.
+    """Whether a choice harms an objective, and may help none by more than the margin.
 
-    Where nothing is shown to be harmed, too little is known; and where an objective has no
-    interval, the choice may help there.
+    Where an objective has no interval, too little is known: the choice may help there.
     """
-    outcomes = {one.outcome for one in effects}
     measured = all(one.is_measured for one in effects)
-    return measured and "helps" not in outcomes and "harms" in outcomes
+    may_help = any(one.may_help for one in effects)
+    return measured and not may_help and any(one.outcome == "harms" for one in effects)
 
 
 def needless_choices(measured: Measured) -> list[Needless]:
@@ -155,31 +154,32 @@ def _value(role: Role, out: Sequence[Value]) -> tuple[Value, ...] | int | None:
     return None
 
 
-def in_words(needless: Needless, digits: int = 2) -> str:
+def in_words(needless: Needless) -> str:
     """One line: what to leave out, and what it does."""
-    effects = ", ".join(f"{one.objective} {shown(one, digits)}" for one in needless.effects)
+    effects = ", ".join(
+        f"{one.objective} {shown(one, f' {one.unit}'.rstrip())}" for one in needless.effects
+    )
     return f"{needless.choice} ({needless.role}) against {needless.against}: {effects}"
 
 
-def shown(effect: Effect, digits: int = 2) -> str:
-    """An effect with its interval and unit: ``+6.1 % [4, 9.2]``."""
+def shown(effect: Effect, unit: str = "") -> str:
+    """An effect with its interval: ``+6.1 % [4.0, 9.2]``; "-" where there is none."""
     if not effect.pairs:
         return "-"
-    text = f"{_signed(effect.effect, digits)}{' ' if effect.unit else ''}{effect.unit}"
-    if not effect.is_measured:
-        return text
-    return f"{text} [{_rounded(effect.low, digits)}, {_rounded(effect.high, digits)}]"
+    mean, low, high = (
+        _rounded(one, effect.unit) for one in (effect.effect, effect.low, effect.high)
+    )
+    text = f"{'' if mean.startswith(('-', '0.0')) or mean == '0' else '+'}{mean}{unit}"
+    return f"{text} [{low}, {high}]" if effect.is_measured else text
 
 
-def _rounded(value: float, digits: int) -> str:
-    """At least so many significant digits, of large numbers all before the point."""
-    text = f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
-    return "0" if float(text) == 0 else text
-
-
-def _signed(value: float, digits: int) -> str:
-    text = _rounded(value, digits)
-    return text if text.startswith(("-", "0")) and float(text) <= 0 else f"+{text}"
+def _rounded(value: float, unit: str) -> str:
+    """Points and per cents with one digit behind the point, and none where there are two before."""
+    if unit in (PER_CENT, POINTS):
+        text = f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.1f}"  # noqa: PLR2004
+    else:
+        text = f"{value:.2g}" if abs(value) < 10 else f"{value:.0f}"  # noqa: PLR2004
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def to_document(suggestion: Suggestion) -> Mapping[str, object]:

@@ -1,5 +1,6 @@
 """``ablate``: what each choice contributes, and what a space can do without."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from evo_snn.run import Run
     from evo_snn.suggestions import Suggestion
 
-_MARKS = {"helps": " ✓", "harms": " ✗", "unclear": ""}
+_MARKS = {"helps": " ✓", "harms": " ✗", "same": " =", "unclear": " ?"}
 
 
 def ablate(
@@ -28,7 +29,7 @@ def ablate(
     ] = None,
     bases: Annotated[
         int | None,
-        typer.Option(min=1, help="Random designs, each changed in one gene of each role; or 20."),
+        typer.Option(min=1, help="Random designs, each changed in one gene of each role; or 30."),
     ] = None,
     genes: Annotated[
         list[str] | None,
@@ -40,6 +41,10 @@ def ablate(
         list[str] | None,
         typer.Option("--set", help="Overrides any key; may be repeated.", metavar="KEY=VALUE"),
     ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(min=0, help="Points of accuracy, and per cent of a cost, not worth having."),
+    ] = 1.0,
     by_gene: Annotated[bool, typer.Option("--by-gene", help="Each gene by itself too.")] = False,
     json: Json = False,
     figures: Annotated[bool, typer.Option(help="Draw the figure at the end.")] = True,
@@ -72,19 +77,26 @@ def ablate(
             overrides=overrides,
             progress=True,
         )
-    show_ablation(run, by_gene=by_gene, json=json, figures=figures)
+    show_ablation(run, margin=margin, by_gene=by_gene, json=json, figures=figures)
 
 
-def show_ablation(run: "Run", *, by_gene: bool, json: bool, figures: bool) -> None:
+def show_ablation(
+    run: "Run",
+    *,
+    margin: float = 1.0,
+    by_gene: bool = False,
+    json: bool = False,
+    figures: bool = True,
+) -> None:
     """Print what an ablation has found, and draw its figure."""
     from evo_snn.ablation import ablation_of
 
-    found = ablation_of(run)
+    found = ablation_of(run, margin)
     paths = _figure(run, found) if figures else []
     if json:
-        print_json(document(run, found))
+        print_json(document(run, found, margin))
         return
-    _print(found, by_gene=by_gene)
+    _print(found, margin, by_gene=by_gene)
     print_lines(
         "",
         f"run      {shown(run.folder)}",
@@ -92,7 +104,7 @@ def show_ablation(run: "Run", *, by_gene: bool, json: bool, figures: bool) -> No
     )
 
 
-def document(run: "Run", found: "Ablation") -> dict[str, Any]:
+def document(run: "Run", found: "Ablation", margin: float) -> dict[str, Any]:
     """An ablation as ``--json`` prints it."""
     from evo_snn.effects import LEVEL
     from evo_snn.suggestions import to_document
@@ -105,6 +117,7 @@ def document(run: "Run", found: "Ablation") -> dict[str, Any]:
             for each in run.objectives
         ],
         "level": LEVEL,
+        "margin": margin,
         "bases": found.bases,
         "effects": rows.to_dict("records"),
         "suggestions": [to_document(one) for one in found.suggestions],
@@ -120,7 +133,7 @@ def _figure(run: "Run", found: "Ablation") -> list[Path]:
     return [save_effects(found.effects, run)]
 
 
-def _print(found: "Ablation", *, by_gene: bool) -> None:
+def _print(found: "Ablation", margin: float, *, by_gene: bool) -> None:
     from evo_snn.effects import LEVEL
 
     title = f"effects of choices, all else equal: means over {found.bases} bases"
@@ -128,13 +141,16 @@ def _print(found: "Ablation", *, by_gene: bool) -> None:
     if by_gene:
         print_lines("")
         _print_effects("gene by gene", found.effects.query("gene != ''"))
-    print_lines("  ✓ helps, ✗ harms: the whole interval is on the better, the worse side")
+    print_lines(
+        "  ✓ helps, ✗ harms: the whole interval is on the better or the worse side of 0",
+        f"  = the same: the whole interval is within {margin:g} points or per cent; ? unclear",
+    )
     if found.left_out:
         text = "values are missing, of candidates that failed or are over a budget"
         say("note", f"{found.left_out} {text}; pairs with one are left out")
     print_lines("")
     if not found.suggestions:
-        print_lines("no choice is shown to be needless")
+        print_lines("no choice is shown to be needless; more bases make intervals narrower")
     for suggestion in found.suggestions:
         _print_suggestion(suggestion)
 
@@ -158,9 +174,8 @@ def _cell(row: "dict[Any, Any]") -> str:
     from evo_snn.effects import Effect
     from evo_snn.suggestions import shown as shown_effect
 
-    names = ("objective", "pairs", "effect", "low", "high", "outcome")
-    effect = Effect(unit="", **{name: row[name] for name in names})
-    return shown_effect(effect) + _MARKS[effect.outcome]
+    effect = Effect(**{one.name: row[one.name] for one in fields(Effect)})
+    return shown_effect(effect) + (_MARKS[effect.outcome] if effect.is_measured else "")
 
 
 def _print_suggestion(suggestion: "Suggestion") -> None:
