@@ -143,7 +143,7 @@ def _print(found: "Ablation", margin: float, *, by_gene: bool) -> None:
         _print_effects("gene by gene", found.effects.query("gene != ''"))
     print_lines(
         "  ✓ helps, ✗ harms: the whole interval is on the better or the worse side of 0",
-        f"  = the same: the whole interval is within {margin:g} points or per cent; ? unclear",
+        f"  = no difference worth having: all of it is within {margin:g} (--margin); ? unclear",
     )
     if found.left_out:
         text = "values are missing, of candidates that failed or are over a budget"
