@@ -8,17 +8,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from evo_snn.class_map import PARTS, ClassMap, map_path
 from evo_snn.datasets import Dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.fresh_chips import fresh_summary
+from evo_snn.lazy_samples import LazyTensor
 from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
-from evo_snn.snn import build, deploy
+from evo_snn.snn import Network, build, deploy
 from evo_snn.snn.tensors import named_tensors, to_bytes
 from evo_snn.training import (
+    MEASURED_AT_ONCE,
     checked_device,
     chosen_kernel,
     data_of,
@@ -54,7 +58,7 @@ def train(
 
     The best of 20 looks at the validation part is kept; the test part is used once, by the weights
     of that look. Results are written to ``DIR/trained/KEY.safetensors`` (the trainable network) and
-    ``KEY.json``.
+    ``KEY.json``; of a scene, the classes of all pixels to ``KEY.map.npz`` (`evo_snn.class_map`).
 
     Args:
         run: the run.
@@ -65,10 +69,12 @@ def train(
             they are not what the run was made with.
 
     Returns:
-        One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed; where the
-        run has chips that are not ideal, also mean, worst and standard deviation of the test
-        accuracy on 20 fresh instances of the design's chip (``test_accuracy_on_chip``, ``…_worst``,
-        ``…_std``).
+        One row a design: key, validation_accuracy, test_accuracy (of a scene, overall accuracy),
+        test_balanced_accuracy (average accuracy), test_kappa, test_recalls (class → recall, None
+        for one without test samples), epochs, steps, seed; ``leaky`` says why the figures flatter,
+        where they do. Where the run has chips that are not ideal, also mean, worst and standard
+        deviation of the test accuracy on 20 fresh instances of the design's chip
+        (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
 
     Raises:
         RequestError: an unknown key, fewer than one epoch, a kernel that cannot work here, a data
@@ -95,9 +101,11 @@ def train(
             architecture = Architecture.from_description(candidate.architecture)
             own_seed = derived_seed(seed, candidate.key)
             chip = run.chip_of(candidate.key)
-            row, content = _fully_trained(run, architecture, chip, data, device, epochs, own_seed)
+            row, content, drawn = _fully_trained(
+                run, architecture, chip, data, device, epochs, own_seed
+            )
             row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
-            _keep(run.folder / TRAINED, candidate.key, row, content)
+            _keep(run.folder / TRAINED, candidate.key, row, content, drawn)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -110,8 +118,8 @@ def _fully_trained(
     device: str,
     epochs: int,
     seed: int,
-) -> tuple[dict[str, object], bytes]:
-    """Accuracies and the trained network as safetensors."""
+) -> tuple[dict[str, object], bytes, ClassMap | None]:
+    """Accuracies, the trained network as safetensors, and the class map of a scene."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
     samples, validation = on_device(data.train, device), on_device(data.validation, device)
     kernel = chosen_kernel(settings, run.environment.get("kernel")).name
@@ -129,25 +137,65 @@ def _fully_trained(
         seed=seed,
         noise=None if noise is None else WeightNoise(chip, noise),
         augment=settings.augment,
+        best_by=settings.best_by,
+        class_weights=settings.class_weights,
     )
     with torch.no_grad():
         for name, tensor in named_tensors(network).items():
             tensor.copy_(fitted.tensors[name])
     deployed, test = deploy(network), on_device(data.test, device)
-    test_accuracy, _ = measure(deployed, test)
+    measured = measure(deployed, test)
     row: dict[str, object] = {
         "validation_accuracy": fitted.accuracy,
-        "test_accuracy": test_accuracy,
+        **{f"test_{name}": value for name, value in measured.figures.items()},
         "steps": fitted.steps,
+        "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
+        **({"leaky": data.leaky} if data.leaky else {}),
         **fresh_summary(
             deployed, chip, run, train=samples, validation=validation, test=test, seed=seed
         ),
     }
     about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
-    return row, to_bytes(fitted.tensors, about)
+    return row, to_bytes(fitted.tensors, about), _class_map(deployed, data, device)
 
 
-def _keep(folder: Path, key: str, row: Mapping[str, object], content: bytes) -> None:
+def _class_names(data: Dataset) -> tuple[str, ...]:
+    """What to call each class: its name where each has one of its own, else its label."""
+    if len(set(data.names)) == data.classes:
+        return data.names
+    return tuple(map(str, data.labels))
+
+
+@torch.no_grad()
+def _class_map(network: Network, data: Dataset, device: str) -> ClassMap | None:
+    """What a network makes of the scene that a data set comes from; None where there is none."""
+    ground = data.ground
+    if ground is None:
+        return None
+    batches = LazyTensor(ground.inputs, device).split(MEASURED_AT_ONCE)
+    predicted = torch.cat([network(x).argmax(1).cpu() for x in batches]).numpy()
+    part = np.zeros(ground.truth.size, np.int64)
+    for place, name in enumerate(PARTS[1:], start=1):
+        part[getattr(ground, name)] = place
+    shape = ground.truth.shape
+    return ClassMap(
+        ground.truth,
+        predicted.reshape(shape),
+        part.reshape(shape),
+        _class_names(data),
+        data.leaky,
+    )
+
+
+def _keep(
+    folder: Path,
+    key: str,
+    row: Mapping[str, object],
+    content: bytes,
+    drawn: ClassMap | None,
+) -> None:
     folder.mkdir(exist_ok=True)
     write_atomically(folder / f"{key}.safetensors", content)
+    if drawn is not None:
+        write_atomically(map_path(folder, key), drawn.to_bytes())
     write_atomically(folder / f"{key}.json", json.dumps(row, indent=1).encode())

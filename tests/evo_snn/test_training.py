@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import safetensors
 import torch
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from evo_snn import training
 from evo_snn.full_training import train
+from evo_snn.measured import Measured
 from evo_snn.run import Run
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors, read_tensors, restore
@@ -103,7 +105,9 @@ def test_the_result_is_what_the_deployed_network_scores(architecture, samples):
     network = build(architecture, 99)
     restore(network, result.tensors)
 
-    assert measure(deploy(network), samples[1]) == (result.accuracy, result.rates)
+    found = measure(deploy(network), samples[1])
+    assert found.confusion.tolist() == result.measured.confusion.tolist()
+    assert (found.accuracy, found.rates) == (result.accuracy, result.rates)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +150,15 @@ class Looks:
         monkeypatch.setattr(training, "F", functional)
         monkeypatch.setattr(training, "measure", self.measure)
 
-    def cross_entropy(self, scores, y):
+    def cross_entropy(self, scores, y, weight):
         self.steps += 1
-        return F.cross_entropy(scores, y)
+        return F.cross_entropy(scores, y, weight)
 
     def measure(self, network, samples):
         self.at.append(self.steps)
         self.seen.append({name: t.clone() for name, t in named_tensors(network).items()})
-        return next(self.accuracies), {"at": self.steps}
+        right = round(100 * next(self.accuracies))
+        return Measured(np.array([[right, 100 - right], [0, 0]]), {"at": self.steps})
 
 
 @pytest.mark.parametrize(
@@ -193,6 +198,42 @@ def test_the_best_look_is_kept_and_of_equal_ones_the_latest(
     assert result.rates == {"at": [4, 8, 12][best]}
     assert equal(named_tensors(deploy(network)), spy.seen[best])
     assert not equal(spy.seen[best], spy.seen[best - 1])
+
+
+@pytest.mark.parametrize(("best_by", "best"), [("accuracy", 0), ("balanced_accuracy", 1)])
+def test_looks_are_compared_by_what_is_asked_for(best_by, best, architecture, samples, monkeypatch):
+    # the first look is right more often, the second in the small class too
+    looks = iter([np.array([[90, 0], [10, 0]]), np.array([[70, 20], [0, 10]])])
+    monkeypatch.setattr(training, "measure", lambda *_: Measured(next(looks)))
+    result = fitted(architecture, samples, looks=2, best_by=best_by)
+
+    assert result.accuracy == [0.9, 0.8][best]
+
+
+def test_weights_of_classes_are_the_inverse_of_their_size(architecture, samples, monkeypatch):
+    train = Samples(samples[0].x[:8], torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]))
+    seen = []
+
+    def cross_entropy(scores, y, weight):
+        seen.append(weight)
+        return F.cross_entropy(scores, y, weight)
+
+    monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
+    weights = [
+        fitted(architecture, (train, samples[1]), steps=1, looks=1, class_weights=kind).tensors
+        for kind in ("none", "balanced")
+    ]
+
+    # 8 samples of 2 classes: 8 / (2 x 6) and 8 / (2 x 2)
+    assert seen[0] is None
+    assert seen[1].tolist() == pytest.approx([2 / 3, 2.0])
+    assert not equal(*weights)
+
+
+def test_a_class_without_samples_weighs_nothing():
+    found = training._class_weights(torch.tensor([0, 0, 2]), 3, "balanced")
+
+    assert found.tolist() == pytest.approx([3 / 4, 0, 3 / 2])
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -257,8 +298,8 @@ def test_the_learning_rate_rises_once_and_never_vanishes(steps, warm_up):
 
 
 def test_a_loss_that_is_no_number_ends_the_training(architecture, samples, monkeypatch):
-    def cross_entropy(scores, y):
-        return F.cross_entropy(scores, y) * torch.nan
+    def cross_entropy(scores, y, weight):
+        return F.cross_entropy(scores, y, weight) * torch.nan
 
     monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
     with pytest.raises(TrainingDivergedError, match="the loss is nan after 4 steps"):
@@ -336,15 +377,21 @@ def test_batches_follow_their_generator():
 def test_measuring_counts_over_all_batches():
     sizes = []
 
-    def network(x, observe):
-        sizes.append(len(x))
-        return F.one_hot(x.long(), 3).float()
+    class Counting:
+        architecture = SimpleNamespace(carriers={}, exit=None)
+
+        def decisions(self, x, observe):
+            sizes.append(len(x))
+            return F.one_hot(x.long(), 3).float().unsqueeze(0)
 
     y = torch.arange(600) % 3
     x = y.clone().float()
     x[[0, 300, 599]] = (x[[0, 300, 599]] + 1) % 3  # one mistake in each batch
 
-    assert measure(network, Samples(x, y)) == (597 / 600, {})
+    found = measure(Counting(), Samples(x, y))
+
+    assert (found.accuracy, found.rates) == (597 / 600, {})
+    assert found.confusion.tolist() == [[198, 2, 0], [0, 200, 0], [1, 0, 199]]
     assert sizes == [256, 256, 88]
 
 
@@ -353,7 +400,9 @@ def test_measuring_does_not_depend_on_how_samples_are_split(architecture, sample
     whole = measure(network, samples[1])
     monkeypatch.setattr(training, "MEASURED_AT_ONCE", 7)
 
-    assert measure(network, samples[1]) == whole
+    found = measure(network, samples[1])
+    assert found.confusion.tolist() == whole.confusion.tolist()
+    assert found.rates == whole.rates
 
 
 def test_devices_are_checked_by_name():
@@ -396,8 +445,9 @@ def test_full_training_keeps_what_it_measured(finished_run, smallest):
     restore(network, read_tensors(path))
     data = dataset(finished_run.config.data)
     deployed = deploy(network)
-    assert measure(deployed, on_device(data.test, "cpu"))[0] == row["test_accuracy"]
-    assert measure(deployed, on_device(data.validation, "cpu"))[0] == row["validation_accuracy"]
+    assert measure(deployed, on_device(data.test, "cpu")).accuracy == row["test_accuracy"]
+    found = measure(deployed, on_device(data.validation, "cpu"))
+    assert found.accuracy == row["validation_accuracy"]
     assert row["validation_accuracy"] > 0.15  # ten classes
 
     again = train(finished_run, [smallest.key], epochs=2).iloc[0].to_dict()
