@@ -105,7 +105,7 @@ def accuracy_on_chip(
         train, validation = on_device(data.train, device), on_device(data.validation, device)
         for key in keys:
             network = _network(run, key, device, trained=trained)
-            plain, _ = measure(network, samples)
+            plain = measure(network, samples).accuracy
             hits = fresh_hits(
                 network,
                 run.chip_of(key),
@@ -161,7 +161,7 @@ def fresh_hits(
     seconds: float = 0.0,
 ) -> torch.Tensor:
     """(instances, samples) bool: what fresh instances classify correctly."""
-    _, rates = measure(network, validation)
+    rates = measure(network, validation).rates
     return hits_on_chip(
         network,
         chip,

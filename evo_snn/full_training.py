@@ -134,7 +134,7 @@ def _fully_trained(
         for name, tensor in named_tensors(network).items():
             tensor.copy_(fitted.tensors[name])
     deployed, test = deploy(network), on_device(data.test, device)
-    test_accuracy, _ = measure(deployed, test)
+    test_accuracy = measure(deployed, test).accuracy
     row: dict[str, object] = {
         "validation_accuracy": fitted.accuracy,
         "test_accuracy": test_accuracy,

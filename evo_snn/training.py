@@ -26,6 +26,7 @@ from evo_snn.config import Augment, DataSection, TrainingSection
 from evo_snn.datasets import Dataset, Lazy, Split, load_dataset
 from evo_snn.datasets.lazy import chunks
 from evo_snn.lazy_samples import LazyTensor
+from evo_snn.measured import Measured
 from evo_snn.noise import WeightNoise
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
@@ -64,16 +65,24 @@ class Fitted:
     """The best look of a training.
 
     Attributes:
-        accuracy: on the validation part, of the deployed network.
-        rates: layer name → (input rate, output rate) at that look.
+        measured: the deployed network on the validation part.
         tensors: the trainable network's tensors at that look.
         steps: gradient steps of the whole training.
     """
 
-    accuracy: float
-    rates: Mapping[str, tuple[float, float]]
+    measured: Measured
     tensors: Mapping[str, Tensor]
     steps: int
+
+    @property
+    def accuracy(self) -> float:
+        """On the validation part, of the deployed network."""
+        return self.measured.accuracy
+
+    @property
+    def rates(self) -> Mapping[str, tuple[float, float]]:
+        """Layer name → (input rate, output rate) at that look."""
+        return self.measured.rates
 
 
 class DataChangedError(RuntimeError):
@@ -251,9 +260,9 @@ def fit(
 
 
 def _looked(network: TrainableNetwork, validation: Samples, steps: int) -> Fitted:
-    accuracy, rates = measure(deploy(network), validation)
+    measured = measure(deploy(network), validation)
     tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
-    return Fitted(accuracy, rates, tensors, steps)
+    return Fitted(measured, tensors, steps)
 
 
 def scheduled(step: int, steps: int, warm_up: float) -> float:
@@ -289,15 +298,18 @@ def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Itera
 
 
 @torch.no_grad()
-def measure(network: Network, samples: Samples) -> tuple[float, dict[str, tuple[float, float]]]:
-    """Accuracy and spike rates by layer of a network over samples."""
+def measure(network: Network, samples: Samples) -> Measured:
+    """Confusion counts and spike rates by layer of a network over samples."""
     activity = Activity()
-    correct = 0
+    counts, classes = torch.zeros((), dtype=torch.int64), 0
     for x, y in zip(
         samples.x.split(MEASURED_AT_ONCE), samples.y.split(MEASURED_AT_ONCE), strict=True
     ):
-        correct += int((network(x, observe=activity).argmax(1) == y).sum())
-    return correct / len(samples), activity.rates()
+        scores = network(x, observe=activity)
+        classes = scores.shape[1]
+        pairs = y * classes + scores.argmax(1)  # one number a pair of classes
+        counts = counts.to(y.device) + torch.bincount(pairs, minlength=classes**2)
+    return Measured(counts.view(classes, classes).cpu().numpy(), activity.rates())
 
 
 def data_of(run: Run, accept: Sequence[str] = ()) -> Dataset:

@@ -8,8 +8,8 @@ weights and needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
@@ -19,6 +19,9 @@ from genomes.workload import ConvLayer, LinearLayer, Workload
 NeuronKind = Literal["lif_box", "lif", "iaf"]
 PoolKind = Literal["average", "max"]
 SkipKind = Literal["or", "add"]
+Coding = Literal["direct", "rate", "radix", "phase", "burst", "first_spike"]
+Reset = Literal["hard", "subtract"]
+Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]
 
 INPUT = "input"
 """The name of the network's input as the source of a layer."""
@@ -38,17 +41,41 @@ class Neuron:
             Norse multiplies the input by it too.
         threshold: initial firing threshold, > 0, in units of the input current.
         state_bits: width of each state variable as the chip stores it between time steps.
+        reset: what a spike leaves of the membrane: nothing (``hard``), or what is above the
+            threshold (``subtract``), which Norse has for ``lif_box`` alone.
+        surrogate: Norse's name of the surrogate gradient; training alone feels it.
+        once: whether a neuron fires once an inference at most, and is silent from then on.
+
+    Raises:
+        ValueError: there is no such reset of neurons of that kind.
     """
 
     kind: NeuronKind
     leak: float
     threshold: float
     state_bits: int
+    reset: Reset = "hard"
+    surrogate: Surrogate = "super"
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reset == "subtract" and self.kind != "lif_box":
+            raise ValueError(f"a neuron {self.kind!r} has no reset by subtraction")
 
     @property
     def variables(self) -> int:
         """State variables that one neuron keeps between time steps."""
         return 2 if self.kind == "lif" else 1
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that one neuron keeps between time steps: variables, and whether it has fired."""
+        return self.variables * self.state_bits + self.once
+
+    def describe(self) -> dict[str, Any]:
+        """The neuron as a JSON document; what most neurons are is left out."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,7 @@ class Layer:
         pool: one entry a spatial dimension, 1 where nothing is pooled; empty for a linear layer.
         pool_kind: ``average`` pools the membrane input, ``max`` the spikes.
         neuron: None for the read-out, which only accumulates.
+        joins: whether its current goes to nodes, which have the neurons; ``neuron`` is None then.
         skips: layers whose stored spike maps are merged into this layer's.
         skip_kind: ``or`` keeps spikes, ``add`` makes a multi-bit map.
         peak: the largest value in the stored map, 1 for spikes; 0 for the read-out.
@@ -92,6 +120,12 @@ class Layer:
     skip_kind: SkipKind = "or"
     peak: int = 1
     folded: int = 0
+    joins: bool = False
+
+    @property
+    def is_readout(self) -> bool:
+        """Whether it accumulates class scores over time."""
+        return self.neuron is None and not self.joins
 
     @property
     def kind(self) -> str:
@@ -142,6 +176,55 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A current that a node adds up.
+
+    Attributes:
+        source: a layer, whose normalised current it is, or a node, whose sum it is.
+        window: side of the window that is averaged about each position, odd; 1 for none. What lies
+            beyond the border counts as zero.
+        delayed: whether it is the current of the time step before: temporal feedback. In the first
+            time step it is zero.
+    """
+
+    source: str
+    window: int = 1
+    delayed: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """A sum of currents, and the neurons that it drives.
+
+    Attributes:
+        name: as a layer's; layers read its spikes under it.
+        links: what is added up, at least one.
+        neuron: None where no layer reads its spikes.
+    """
+
+    name: str
+    links: tuple[Link, ...]
+    neuron: Neuron | None
+
+
+Element = Layer | Node
+
+
+@dataclass(frozen=True)
+class Exit:
+    """An early end of an inference, at the first decision that is confident enough.
+
+    Attributes:
+        kind: ``time`` decides after every time step by the scores so far (DT-SNN, Li et al.,
+            DAC 2023); ``depth`` at every read-out, each after all time steps (MS-RANAS).
+        confidence: least softmax probability of the best class.
+    """
+
+    kind: Literal["time", "depth"]
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Architecture:
     """An immutable spiking network without weights.
 
@@ -152,6 +235,12 @@ class Architecture:
         input_bits: width of the analog input that the first layer reads (direct encoding).
         layers: in an order in which each layer's source and skips come first.
         window: the part of a sample that the network reads; empty for all of it.
+        nodes: sums of currents, which layers read by name.
+        frames: how many there are of an event stream, each of ``input_shape``; 0 for a static
+            sample.
+        coding: how a static sample becomes the input: ``direct``, the same analog values in every
+            time step, or one of the trains of spikes of `evo_snn.snn.codings`.
+        exit: None where every inference takes all time steps and layers.
 
     Raises:
         ValueError: a layer reads what does not exist before it, or shapes do not fit.
@@ -163,12 +252,22 @@ class Architecture:
     input_bits: int
     layers: tuple[Layer, ...]
     window: Window = ()
+    nodes: tuple[Node, ...] = ()
+    frames: int = 0
+    coding: Coding = "direct"
+    exit: Exit | None = None
 
     def __post_init__(self) -> None:
         if self.window and not _lies_in(self.window, self.input_shape):
             raise ValueError(f"the window {self.window} is no part of {self.input_shape}")
+        if self.frames and self.coding != "direct":
+            raise ValueError(f"the coding {self.coding!r} is for static samples, not for frames")
         shapes: dict[str, tuple[int, ...]] = {INPUT: self.read_shape}
-        for layer in self.layers:
+        currents: dict[str, tuple[int, ...]] = {}
+        for layer in self.order:
+            if isinstance(layer, Node):
+                shapes[layer.name] = currents[layer.name] = _summed_shape(layer, currents)
+                continue
             given = shapes.get(layer.source)
             if given is None or folded_shape(given, layer.folded) != layer.in_shape:
                 folding = f" and folds {layer.folded}" if layer.folded else ""
@@ -182,7 +281,90 @@ class Architecture:
                         f"layer {layer.name!r} stores {layer.stored_shape} and cannot merge "
                         f"{skip!r}, which gives {shapes.get(skip)}"
                     )
-            shapes[layer.name] = layer.stored_shape
+            currents[layer.name] = layer.neuron_shape
+            if not layer.joins:
+                shapes[layer.name] = layer.stored_shape
+        self._check_delays(currents)
+
+    def _check_delays(self, currents: Mapping[str, tuple[int, ...]]) -> None:
+        for node in self.nodes:
+            for link in node.links:
+                if link.delayed and currents.get(link.source) != currents[node.name]:
+                    raise ValueError(
+                        f"node {node.name!r} of {currents[node.name]} cannot add {link.source!r}, "
+                        f"which gives {currents.get(link.source)}"
+                    )
+
+    @cached_property
+    def order(self) -> tuple[Element, ...]:
+        """Layers and nodes as they are computed within a time step: nodes as early as they can be.
+
+        Raises:
+            ValueError: a node's currents never come to be.
+        """
+        order: list[Element] = []
+        there: set[str] = set()
+        waiting = list(self.nodes)
+
+        def add_nodes() -> None:
+            ready = True
+            while ready:
+                ready = False
+                for node in list(waiting):
+                    if all(link.delayed or link.source in there for link in node.links):
+                        order.append(node)
+                        there.add(node.name)
+                        waiting.remove(node)
+                        ready = True
+
+        add_nodes()
+        for layer in self.layers:
+            order.append(layer)
+            there.add(layer.name)
+            add_nodes()
+        if waiting:
+            raise ValueError(f"node {waiting[0].name!r} adds what no layer gives")
+        return tuple(order)
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[tuple[Element, ...], bool], ...]:
+        """Parts of the order, each with whether it runs time step by time step.
+
+        What lies between a delayed link's node and its source must; all else may run all time
+        steps of one layer before the next.
+        """
+        place = {one.name: k for k, one in enumerate(self.order)}
+        loops = sorted(
+            (place[node.name], place[link.source])
+            for node in self.nodes
+            for link in node.links
+            if link.delayed
+        )
+        blocks: list[tuple[tuple[Element, ...], bool]] = []
+        done = 0
+        for first, last in _joined([one for one in loops if one[0] <= one[1]]):
+            if first > done:
+                blocks.append((self.order[done:first], False))
+            blocks.append((self.order[first : last + 1], True))
+            done = last + 1
+        if done < len(self.order):
+            blocks.append((self.order[done:], False))
+        return tuple(blocks)
+
+    @property
+    def static(self) -> bool:
+        """Whether the input is the same in every time step."""
+        return not self.frames and self.coding == "direct"
+
+    @property
+    def readouts(self) -> tuple[Layer, ...]:
+        """The layers that give class scores, the last one those of a whole inference."""
+        return tuple(layer for layer in self.layers if layer.is_readout)
+
+    @cached_property
+    def carriers(self) -> dict[str, str]:
+        """Node → the layer in whose place a workload counts its neurons: one that drives it."""
+        return _carriers(self)
 
     @property
     def read_shape(self) -> tuple[int, ...]:
@@ -200,39 +382,80 @@ class Architecture:
 
         A layer that reads the static input is computed once and counted once.
         """
+        held = {INPUT} if self.static else set()
         steps = {True: 1, False: self.time_steps}
-        return sum(steps[layer.source == INPUT] * layer.operations for layer in self.layers)
+        return sum(steps[layer.source in held] * layer.operations for layer in self.layers)
 
     @cached_property
     def workload(self) -> Workload:
         """What a chip executes, with the workload's default spike rates."""
         return Workload(
             timesteps=self.time_steps,
-            layers=tuple(_workload_layer(layer, self.time_steps) for layer in self.layers),
+            layers=tuple(
+                _workload_layer(layer, self, neurons)
+                for layer, neurons in zip(self.layers, _neuron_loads(self), strict=True)
+            ),
         )
 
     def describe(self) -> dict[str, Any]:
         """The architecture as a JSON document; what few networks have is left out of others'."""
-        document = asdict(self)
-        if not self.window:
-            del document["window"]
-        for layer in document["layers"]:
-            if not layer["folded"]:
-                del layer["folded"]
+        document = _without_defaults(asdict(self), type(self))
+        document["layers"] = [_without_defaults(one, Layer, _RARE) for one in document["layers"]]
+        described = [*document["layers"], *document.get("nodes", ())]
+        for one, item in zip((*self.layers, *self.nodes), described, strict=True):
+            if one.neuron:
+                item["neuron"] = one.neuron.describe()
         return document
 
     @classmethod
     def from_description(cls, document: Mapping[str, Any]) -> Architecture:
         """The architecture that ``describe`` gave."""
-        layers = tuple(_layer_from(item) for item in document["layers"])
-        shape, window = document["input_shape"], document.get("window", ())
-        fields = {
+        nodes = tuple(_node_from(item) for item in document.get("nodes", ()))
+        left = document.get("exit")
+        parts = {
             **document,
-            "input_shape": tuple(shape),
-            "layers": layers,
-            "window": tuple((start, stop) for start, stop in window),
+            "input_shape": tuple(document["input_shape"]),
+            "layers": tuple(_layer_from(item) for item in document["layers"]),
+            "window": tuple((start, stop) for start, stop in document.get("window", ())),
+            "nodes": nodes,
+            "exit": Exit(**left) if left else None,
         }
-        return cls(**fields)
+        return cls(**parts)
+
+
+_RARE = ("folded", "joins")
+"""Fields of a layer that its description leaves out at their defaults."""
+
+
+def _without_defaults(
+    document: dict[str, Any], model: type, names: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """A document without those of its fields that are at their defaults: all, or the named."""
+    defaults = {
+        one.name: one.default
+        for one in fields(model)
+        if one.default is not MISSING and (names is None or one.name in names)
+    }
+    return {k: v for k, v in document.items() if k not in defaults or v != defaults[k]}
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted spans of places, first and last, those that overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in spans:
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _summed_shape(node: Node, currents: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape of a node's sum: that of all currents of the same time step."""
+    shapes = {currents[link.source] for link in node.links if not link.delayed}
+    if len(shapes) != 1:
+        raise ValueError(f"node {node.name!r} adds {sorted(shapes)}, which are no single shape")
+    return shapes.pop()
 
 
 def folded_shape(shape: tuple[int, ...], folded: int) -> tuple[int, ...] | None:
@@ -272,16 +495,66 @@ def accumulator_bits(layer: Layer, time_steps: int) -> int:
     return 1 + int(largest).bit_length()
 
 
-def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:
-    neuron = layer.neuron
+@dataclass
+class _NeuronLoad:
+    """What a layer's place in a workload carries of neurons, its own or those of nodes."""
+
+    state_bits: int = 0
+    populations: int = 0
+    currents: int = 0
+
+    def add(self, neuron: Neuron, currents: int = 0) -> None:
+        self.state_bits = max(self.state_bits, neuron.stored_bits)
+        self.populations += 1
+        self.currents += currents
+
+
+def _carriers(architecture: Architecture) -> dict[str, str]:
+    layers = {layer.name for layer in architecture.layers}
+    carriers: dict[str, str] = {}
+    for node in (one for one in architecture.order if isinstance(one, Node)):
+        now = [link.source for link in node.links if not link.delayed]
+        own = next((one for one in now if one in layers and one not in carriers.values()), now[0])
+        carriers[node.name] = carriers.get(own, own)
+    return carriers
+
+
+def _neuron_loads(architecture: Architecture) -> list[_NeuronLoad]:
+    """By layer: its neurons, and those of the nodes that it carries with what they add up."""
+    loads = {layer.name: _NeuronLoad() for layer in architecture.layers}
+    for layer in architecture.layers:
+        if layer.neuron:
+            loads[layer.name].add(layer.neuron)
+        elif layer.is_readout:
+            bits = accumulator_bits(layer, architecture.time_steps)
+            loads[layer.name] = _NeuronLoad(bits, 1)
+    for node in architecture.nodes:
+        load = loads[architecture.carriers[node.name]]
+        added = len(node.links) - 1 + sum(_window_sums(architecture, link) for link in node.links)
+        if node.neuron:
+            load.add(node.neuron, added)
+        else:
+            load.currents += added
+    return list(loads.values())
+
+
+def _window_sums(architecture: Architecture, link: Link) -> int:
+    """Additions a value that averaging takes: window - 1 along each dimension."""
+    dimensions = len(architecture.read_shape) - 1
+    return dimensions * (link.window - 1)
+
+
+def _workload_layer(
+    layer: Layer, architecture: Architecture, neurons: _NeuronLoad
+) -> ConvLayer | LinearLayer:
     common: dict[str, Any] = {
         "name": layer.name,
         "weight_bits": layer.weight_bits,
         "input_bits": layer.input_bits,
-        "static_input": layer.source == INPUT,
-        "neuron_state_bits": (
-            neuron.variables * neuron.state_bits if neuron else accumulator_bits(layer, time_steps)
-        ),
+        "static_input": layer.source == INPUT and architecture.static,
+        "neuron_state_bits": neurons.state_bits,
+        "populations": max(1, neurons.populations),
+        "current_inputs": neurons.currents,
         "residual_inputs": len(layer.skips),
     }
     if not layer.kernel:
@@ -308,7 +581,11 @@ def _workload_layer(layer: Layer, time_steps: int) -> ConvLayer | LinearLayer:
 
 def _layer_from(document: Mapping[str, Any]) -> Layer:
     neuron = document["neuron"]
-    fields: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in document.items()
-    }
-    return Layer(**{**fields, "neuron": Neuron(**neuron) if neuron else None})
+    parts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+    return Layer(**{**parts, "neuron": Neuron(**neuron) if neuron else None})
+
+
+def _node_from(document: Mapping[str, Any]) -> Node:
+    neuron = document["neuron"]
+    links = tuple(Link(**link) for link in document["links"])
+    return Node(document["name"], links, Neuron(**neuron) if neuron else None)

@@ -22,13 +22,15 @@ from genomes.architecture import (
     Layer,
     Neuron,
     NeuronKind,
+    Reset,
+    Surrogate,
     Window,
     bits_of,
     folded_shape,
 )
 from genomes.errors import RequestError
 from genomes.genes import Choice, Gene
-from genomes.options import CommonOptions
+from genomes.options import CommonOptions, decisions, switched_on
 from genomes.space import SearchSpace
 
 Source = Layer | tuple[int, ...]
@@ -43,10 +45,14 @@ class Chosen:
 
     Attributes:
         felt: the genes that were.
+
+    Args:
+        values: the genome's choices.
+        fixed: of decisions without a gene, by name; of a layer's own, by the name's last part.
     """
 
-    def __init__(self, values: Mapping[str, Choice]) -> None:
-        self._values = values
+    def __init__(self, values: Mapping[str, Choice], fixed: Mapping[str, Choice]) -> None:
+        self._values, self._fixed = values, fixed
         self.felt: set[str] = set()
 
     def number(self, gene: str) -> int:
@@ -62,6 +68,8 @@ class Chosen:
         return str(self._asked(gene))
 
     def _asked(self, gene: str) -> Choice:
+        if gene not in self._values:
+            return self._fixed[gene.rpartition(".")[-1]]
         self.felt.add(gene)
         return self._values[gene]
 
@@ -155,9 +163,15 @@ class ConvolutionalSpace(SearchSpace):
             Gene("neuron", options.neurons, "categorical"),
             Gene("leak", options.leaks),
             Gene("threshold", options.thresholds),
+            *switched_on(options),
             *self._layer_genes(),
-            Gene("readout.weight_bits", options.weight_bits),
+            *self._genes_of_any_layer("readout"),
         )
+
+    def _genes_of_any_layer(self, name: str) -> Iterator[Gene]:
+        """The genes that every layer of every space has, the read-out included."""
+        yield Gene(f"{name}.weight_bits", self.options.weight_bits)
+        yield from switched_on(self.options, name)
 
     @abstractmethod
     def _layer_genes(self) -> Iterator[Gene]:
@@ -173,13 +187,25 @@ class ConvolutionalSpace(SearchSpace):
 
     def active(self, genome: ArrayLike) -> NDArray[np.bool_]:
         """Which genes are felt: those that decoding asks for."""
-        chosen = Chosen(self.values(genome))
+        chosen = self._chosen(genome)
         self._network(chosen)
         return np.array([gene.name in chosen.felt for gene in self.genes])
 
     def decode(self, genome: ArrayLike) -> Architecture:
         """The architecture of a genome (genes,)."""
-        return self._network(Chosen(self.values(genome)))
+        return self._network(self._chosen(genome))
+
+    def _chosen(self, genome: ArrayLike) -> Chosen:
+        return Chosen(self.values(genome), self._fixed)
+
+    @cached_property
+    def _fixed(self) -> dict[str, Choice]:
+        """Decisions that are no genes here."""
+        return {
+            mark.gene: choices[0]
+            for mark, choices in decisions(self.options).items()
+            if len(choices) == 1
+        }
 
     def _network(self, chosen: Chosen) -> Architecture:
         window = self._window(chosen)
@@ -188,7 +214,7 @@ class ConvolutionalSpace(SearchSpace):
             input_shape=self.input_shape,
             classes=self.classes,
             time_steps=chosen.number("time_steps"),
-            input_bits=self.options.input_bits,
+            input_bits=chosen.number("input_bits"),
             layers=(*hidden, self._readout(chosen, hidden[-1])),
             window=() if window == _whole(self.input_shape) else window,
         )
@@ -217,7 +243,7 @@ class ConvolutionalSpace(SearchSpace):
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
             weight_bits=chosen.number(f"{name}.weight_bits"),
-            input_bits=bits_of(peak) if before else self.options.input_bits,
+            input_bits=bits_of(peak) if before else chosen.number("input_bits"),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
             neuron=self._neuron(chosen),
@@ -229,11 +255,17 @@ class ConvolutionalSpace(SearchSpace):
 
     def _neuron(self, chosen: Chosen) -> Neuron:
         kind = cast(NeuronKind, chosen.word("neuron"))
+        again = chosen.number("time_steps") > 1  # whether anything can follow a spike
+        once = again and chosen.word("hidden_code") == "once"
+        resets = again and not once and kind == "lif_box"
         return Neuron(
             kind=kind,
             leak=0.0 if kind == "iaf" else chosen.real("leak"),
             threshold=chosen.real("threshold"),
-            state_bits=self.options.state_bits,
+            state_bits=chosen.number("state_bits"),
+            reset=cast(Reset, chosen.word("reset")) if resets else "hard",
+            surrogate=cast(Surrogate, chosen.word("surrogate")),
+            once=once,
         )
 
     def _readout(self, chosen: Chosen, source: Layer) -> Layer:

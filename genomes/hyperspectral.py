@@ -72,7 +72,7 @@ class HyperspectralSpace(ConvolutionalSpace):
     """
 
     name = "hyperspectral"
-    version = 1
+    version = 2
     Options = HyperspectralOptions
     options: HyperspectralOptions
     example_shape = (1, 30, 9, 9)
@@ -101,13 +101,13 @@ class HyperspectralSpace(ConvolutionalSpace):
             yield Gene(f"{cube}.spatial_kernel", options.spatial_kernels)
             yield Gene(f"{cube}.spatial_stride", options.spatial_strides)
             yield Gene(f"{cube}.pool", options.pools, "categorical")
-            yield Gene(f"{cube}.weight_bits", options.weight_bits)
+            yield from self._genes_of_any_layer(cube)
         for plane in numbered("plane", options.max_planes):
             yield Gene(f"{plane}.width", options.widths)
             yield Gene(f"{plane}.spatial_kernel", options.spatial_kernels)
             yield Gene(f"{plane}.spatial_stride", options.spatial_strides)
             yield Gene(f"{plane}.pool", options.pools, "categorical")
-            yield Gene(f"{plane}.weight_bits", options.weight_bits)
+            yield from self._genes_of_any_layer(plane)
 
     def _window(self, chosen: Chosen) -> Window:
         channels, _, *sides = self.input_shape

@@ -1,12 +1,41 @@
-"""Options that the spaces of convolutional networks share: the choices of their genes."""
+"""Options that the spaces of convolutional networks share: the choices of their genes.
+
+A *switchable* decision is a gene only where its option names several choices; of one choice it is
+fixed and there is no gene. An option becomes one by a ``Switchable`` in its annotation. Decoding
+asks for the choice in either case by the gene's name (``genomes.convolutional.Chosen``), and only
+where it makes a difference.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from genomes.architecture import NeuronKind
+from genomes.architecture import NeuronKind, Reset, Surrogate
+from genomes.genes import Choice, Gene, GeneKind
+
+
+@dataclass(frozen=True)
+class Switchable:
+    """Marks an option whose decision is a gene where it names several choices.
+
+    Attributes:
+        gene: the gene's name; of each layer's own, the last part of it.
+        kind: of the gene.
+        of: the whole network, or each layer.
+    """
+
+    gene: str
+    kind: GeneKind = "ordered"
+    of: Literal["network", "layer"] = "network"
+
+
+def one_or_more(value: Any) -> Any:
+    """A single choice as a list of it."""
+    return value if isinstance(value, (list, tuple)) else (value,)
 
 
 def ascending(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -67,5 +96,56 @@ class CommonOptions(BaseModel):
         Field(min_length=1),
         AfterValidator(ascending),
     ] = Field((2, 3, 4, 5, 6), description="time steps of one inference")
-    input_bits: Integer = Field(8, ge=1, le=16, description="bits of the analog input")
-    state_bits: Integer = Field(12, ge=4, le=32, description="bits of each neuron state variable")
+    input_bits: Annotated[
+        tuple[Annotated[Integer, Field(ge=1, le=16)], ...],
+        Field(min_length=1),
+        BeforeValidator(one_or_more),
+        AfterValidator(ascending),
+        Switchable("input_bits"),
+    ] = Field((8,), description="bits of the analog input; several make a gene")
+    state_bits: Annotated[
+        tuple[Annotated[Integer, Field(ge=4, le=32)], ...],
+        Field(min_length=1),
+        BeforeValidator(one_or_more),
+        AfterValidator(ascending),
+        Switchable("state_bits"),
+    ] = Field((12,), description="bits of each neuron state variable; several make a gene")
+    resets: Annotated[
+        tuple[Reset, ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("reset", "categorical"),
+    ] = Field(("hard",), description="what a spike does to a lif_box membrane: hard, subtract")
+    surrogates: Annotated[
+        tuple[Surrogate, ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("surrogate", "categorical"),
+    ] = Field(("super",), description="surrogate gradient of a spike in training, Norse's names")
+    hidden_codes: Annotated[
+        tuple[Literal["any", "once"], ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("hidden_code", "categorical"),
+    ] = Field(("any",), description="spikes of a neuron in an inference: any number, once at most")
+
+
+Decisions = dict[Switchable, tuple[Choice, ...]]
+
+
+def decisions(options: BaseModel) -> Decisions:
+    """The switchable decisions of some options, with their choices."""
+    fields = type(options).model_fields.items()
+    return {
+        mark: getattr(options, name)
+        for name, field in fields
+        for mark in field.metadata
+        if isinstance(mark, Switchable)
+    }
+
+
+def switched_on(options: BaseModel, layer: str = "") -> Iterator[Gene]:
+    """The genes of switchable decisions: the network's, or those of the layer of that name."""
+    for mark, choices in decisions(options).items():
+        if len(choices) > 1 and mark.of == ("layer" if layer else "network"):
+            yield Gene(f"{layer}.{mark.gene}" if layer else mark.gene, choices, mark.kind)

@@ -46,7 +46,7 @@ class _LayerOptions(BaseModel):
     )
 
 
-class PlainOptions(CommonOptions, _LayerOptions):  # in this order, which keys hold: layers first
+class PlainOptions(CommonOptions, _LayerOptions):  # shown in this order: layers first
     """The options of the ``plain`` space: the choices of its genes, and what is no gene."""
 
 
@@ -58,7 +58,7 @@ class PlainSpace(ConvolutionalSpace):
     """
 
     name = "plain"
-    version = 1
+    version = 2
     Options = PlainOptions
     options: PlainOptions
     dimensions = (1, 2, 3)
@@ -77,7 +77,7 @@ class PlainSpace(ConvolutionalSpace):
             yield Gene(f"{stage}.pool", options.pools, "categorical")
             for number, block in enumerate(numbered(f"{stage}.block", options.max_blocks)):
                 yield Gene(f"{block}.kernel", options.kernels)
-                yield Gene(f"{block}.weight_bits", options.weight_bits)
+                yield from self._genes_of_any_layer(block)
                 if number:
                     yield Gene(f"{block}.skip", options.skips, "categorical")
 

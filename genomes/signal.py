@@ -55,7 +55,7 @@ class SignalSpace(ConvolutionalSpace):
     """
 
     name = "signal"
-    version = 1
+    version = 2
     Options = SignalOptions
     options: SignalOptions
     example_shape = (1, 256)
@@ -76,7 +76,7 @@ class SignalSpace(ConvolutionalSpace):
             yield Gene(f"{stage}.stride", options.strides)
             yield Gene(f"{stage}.pool", options.pools, "categorical")
             for number, block in enumerate(numbered(f"{stage}.block", options.max_blocks)):
-                yield Gene(f"{block}.weight_bits", options.weight_bits)
+                yield from self._genes_of_any_layer(block)
                 if number:
                     yield Gene(f"{block}.skip", options.skips, "categorical")
 

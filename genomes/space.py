@@ -41,7 +41,8 @@ class SearchSpace(ABC):
 
     Attributes:
         name: the name under which a configuration asks for the space.
-        version: raised whenever the same integers come to mean something else.
+        version: raised whenever the same integers come to mean something else, as with another
+            default of an option.
         Options: the model of the space's options, every one with a default.
         options: the validated options of the space.
         input_shape: (channels, *spatial) of one sample.
@@ -89,16 +90,13 @@ class SearchSpace(ABC):
 
     @cached_property
     def _identity(self) -> str:
-        """What fixes the meaning of a genome: everything that ``decode`` depends on."""
-        return json.dumps(
-            [
-                self.name,
-                self.version,
-                self.input_shape,
-                self.classes,
-                self.options.model_dump(mode="json"),
-            ]
-        )
+        """What fixes the meaning of a genome: everything that ``decode`` depends on.
+
+        Options at their defaults are left out, so that a new option changes no key.
+        """
+        options = self.options.model_dump(mode="json", exclude_defaults=True)
+        content = [self.name, self.version, self.input_shape, self.classes, options]
+        return json.dumps(content, sort_keys=True)
 
     def checked(self, genome: ArrayLike) -> Genome:
         """The genome (genes,) as int64.
@@ -142,8 +140,9 @@ class SearchSpace(ABC):
     def key(self, genome: ArrayLike) -> str:
         """The content hash of what the genome decodes to: 16 hexadecimal digits.
 
-        It depends on the canonical form and on the space's name, version, options, input shape
-        and classes, and on nothing of the process or the machine.
+        It depends on the canonical form and on the space's name, version, input shape, classes
+        and those options that are not at their defaults, and on nothing of the process or the
+        machine.
         """
         text = self._identity + json.dumps(self.canonical(genome).tolist())
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -44,7 +44,7 @@ class SpectrumSpace(ConvolutionalSpace):
     """
 
     name = "spectrum"
-    version = 1
+    version = 2
     Options = SpectrumOptions
     options: SpectrumOptions
     example_shape = (1, 200)
@@ -60,7 +60,7 @@ class SpectrumSpace(ConvolutionalSpace):
             yield Gene(f"{name}.kernel", options.kernels)
             yield Gene(f"{name}.stride", options.strides)
             yield Gene(f"{name}.pool", options.pools, "categorical")
-            yield Gene(f"{name}.weight_bits", options.weight_bits)
+            yield from self._genes_of_any_layer(name)
 
     def _window(self, chosen: Chosen) -> Window:
         return (0, self.input_shape[0]), (0, chosen.number("bands"))

@@ -83,6 +83,11 @@ class Layer(BaseModel):
         pool_kind: "max" pools spikes (OR) after the neuron, "average" pools the neuron's input.
         residual_inputs: Further spike maps of the output's size that are combined with the output,
             added or OR-ed; a cost model takes the wider, a sum.
+        current_inputs: Further currents of the neurons' size that are added to what drives them,
+            each as wide as a state: of other layers' sums that meet before the neuron.
+        populations: Neurons an output value: where several, of other thresholds, are driven by the
+            same sum, each has its own state and sends its own spikes.
+        executed: Share of the inferences that come to this layer; the others ended before it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +103,9 @@ class Layer(BaseModel):
     pool: tuple[Count, ...] | None = None
     pool_kind: Literal["max", "average"] = "max"
     residual_inputs: Annotated[Whole, Field(ge=0, le=1024)] = 0
+    current_inputs: Annotated[Whole, Field(ge=0, le=1024)] = 0
+    populations: Annotated[Whole, Field(ge=1, le=1024)] = 1
+    executed: Rate = 1.0
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -161,9 +169,12 @@ class Layer(BaseModel):
 
     @property
     def neurons(self) -> int:
-        """Neurons: one a stored position where pooling precedes them, else one a position."""
+        """Neurons: one a stored position where pooling precedes them, else one a position.
+
+        Of several populations, all.
+        """
         positions = self.stored_positions if self.pool_kind == "average" else self.positions
-        return self.channels[1] * positions
+        return self.channels[1] * positions * self.populations
 
 
 class ConvLayer(Layer):
@@ -268,6 +279,10 @@ class LinearLayer(Layer):
 AnyLayer = Annotated[ConvLayer | LinearLayer, Field(discriminator="kind")]
 
 
+#: Fields that a document leaves out where they are at their defaults.
+_RARE = {"current_inputs": 0, "populations": 1, "executed": 1.0}
+
+
 class Workload(BaseModel):
     """Matrix layers in the order of execution, and the time steps of one inference.
 
@@ -300,9 +315,9 @@ class Workload(BaseModel):
 
     @field_serializer("layers", mode="wrap")
     def _write_layers(self, layers: Any, write: Any) -> Any:
-        """Leave out a linear layer's pooling, which it cannot have."""
+        """Leave out a linear layer's pooling, which it cannot have, and what few layers have."""
         return [
-            {field: value for field, value in layer.items() if value is not None}
+            {k: v for k, v in layer.items() if v is not None and (k not in _RARE or v != _RARE[k])}
             for layer in write(layers)
         ]
 

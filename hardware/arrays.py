@@ -27,7 +27,7 @@ class LayerArrays:
 
     Attributes:
         timesteps: Time steps of one inference, (n, 1).
-        steps: Time steps that one inference takes on average, with early exits, (n, 1).
+        steps: Time steps that one inference takes in a layer on average, with early exits, (n, L).
         present: 1 where there is a layer, else 0.
         digital: 1 where the layer is in the digital domain, else 0.
         static: 1 where the input is the same in every step, else 0.
@@ -49,6 +49,9 @@ class LayerArrays:
         output_rate: Spikes per output neuron and step.
         state_bits: State bits of a neuron.
         residual_inputs: Further spike maps combined with the output.
+        current_inputs: Further currents added to what drives the neurons.
+        populations: Neurons an output value.
+        executed: Share of the inferences that come to the layer.
     """
 
     timesteps: Floats
@@ -74,6 +77,9 @@ class LayerArrays:
     output_rate: Floats
     state_bits: Floats
     residual_inputs: Floats
+    current_inputs: Floats
+    populations: Floats
+    executed: Floats
 
     @property
     def memory(self) -> Floats:
@@ -91,10 +97,25 @@ class LayerArrays:
         return self.rows * self.out_channels
 
     @property
-    def neurons(self) -> Floats:
-        """Neurons of each layer; padding has 1."""
+    def runs(self) -> Floats:
+        """How often the product of one inference is computed: once where the input is static."""
+        return np.where(self.static > 0, self.executed, self.steps)
+
+    @property
+    def driven(self) -> Floats:
+        """Values that drive neurons; padding has 1."""
         pooled = self.average_pool > 0
         return self.out_channels * np.where(pooled, self.stored_positions, self.positions)
+
+    @property
+    def neurons(self) -> Floats:
+        """Neurons of each layer, all populations; padding has 1."""
+        return self.populations * self.driven
+
+    @property
+    def updates(self) -> Floats:
+        """Additions to a membrane in a time step, a driven value: of each neuron and current."""
+        return self.populations + self.current_inputs
 
     def silent(self) -> LayerArrays:
         """Return the same layers without a single spike."""
@@ -105,19 +126,21 @@ class LayerArrays:
 #: The array fields by where they come from: a layer's own numbers, and its shape.
 _OWN = (
     "in_channels", "out_channels", "groups", "weight_bits", "input_bits", "input_rate",
-    "output_rate", "state_bits", "residual_inputs", "digital", "static", "average_pool",
+    "output_rate", "state_bits", "residual_inputs", "current_inputs", "populations", "executed",
+    "digital", "static", "average_pool",
 )  # fmt: skip
 _SHAPE = (
     "kernel", "kernel_height", "input_positions", "height", "positions", "unpadded_positions",
     "stored_positions", "window",
 )  # fmt: skip
-_ZERO = ("input_rate", "output_rate", "state_bits", "residual_inputs", "digital", "static",
-         "average_pool")  # fmt: skip
+_ZERO = ("input_rate", "output_rate", "state_bits", "residual_inputs", "current_inputs", "digital",
+         "static", "average_pool")  # fmt: skip
 
 # one look into a layer's fields: a search costs populations, and attributes are slow one by one
 _COMMON = itemgetter(
     "weight_bits", "input_bits", "input_rate", "output_rate", "neuron_state_bits",
-    "residual_inputs", "domain", "static_input", "pool_kind",
+    "residual_inputs", "current_inputs", "populations", "executed", "domain", "static_input",
+    "pool_kind",
 )  # fmt: skip
 _CHANNELS = itemgetter("in_channels", "out_channels", "groups")
 _SIZES = itemgetter("kernel", "stride", "in_size", "out_size", "pool")
@@ -141,11 +164,12 @@ def pack(workloads: Sequence[Workload]) -> LayerArrays:
     own[:, here] = flat.reshape(-1, width).T
     table = np.array([_shape(sizes) for sizes in shapes], dtype=np.float64).T
     by_shape = table[:, own[-1].astype(np.intp)]
+    by_name = dict(zip(_OWN, own[:-1], strict=True))
     return LayerArrays(
         timesteps=_column([one.timesteps for one in workloads]),
-        steps=_column([one.steps for one in workloads]),
+        steps=_column([one.steps for one in workloads]) * by_name["executed"],
         present=here.astype(np.float64),
-        **dict(zip(_OWN, own[:-1], strict=True)),
+        **by_name,
         **dict(zip(_SHAPE, by_shape, strict=True)),
     )
 

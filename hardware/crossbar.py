@@ -130,7 +130,9 @@ def _neuron_bits(parts: Inventory, neuron: float, adder: float) -> Floats:
 def _energies(parts: Inventory, side: Floats) -> dict[str, Floats]:
     """Dynamic energy of one inference in J by component, (n, L); `side` is the chip's, in m."""
     layers, logic = parts.layers, parts.logic
-    updates = layers.present * layers.steps * layers.neurons * (layers.state_bits > 0)
+    updates = (
+        layers.present * layers.steps * layers.driven * layers.updates * (layers.state_bits > 0)
+    )
     has_state = layers.timesteps > 1
     neuron = _neuron_bits(parts, parts.chip.number("neuron_energy_fj") * FJ, logic.adder_energy)
     state_access = has_state * (logic.sram_read + logic.sram_write)
@@ -215,7 +217,7 @@ def _wire_energy(parts: Inventory, side: Floats) -> Floats:
 def _sent_bits(parts: Inventory) -> Floats:
     """Bits sent across the chip for one stored position: its map, and those merged into it."""
     layers = parts.layers
-    return layers.out_channels * parts.map_bits * (1 + layers.residual_inputs)
+    return layers.out_channels * parts.map_bits * (layers.populations + layers.residual_inputs)
 
 
 def _stored_rate(layers: LayerArrays) -> Floats:
@@ -232,8 +234,7 @@ def _pool_energy(parts: Inventory) -> Floats:
     layers, logic = parts.layers, parts.logic
     stored = layers.out_channels * layers.stored_positions
     spike_pool = layers.steps * stored * np.ceil(layers.window / _POOL_INPUTS)
-    times = np.where(layers.static > 0, 1.0, layers.steps)
-    sum_pool = times * layers.out_channels * layers.positions
+    sum_pool = layers.runs * layers.out_channels * layers.positions
     pooled = np.where(
         layers.average_pool > 0,
         sum_pool * logic.accumulate(parts.pooled_bits, parts.pooled_bits),
@@ -251,8 +252,9 @@ def _latencies(parts: Inventory, side: Floats) -> dict[str, Floats]:
     bus = chip.number("bus_bits")
     fetches = np.ceil(layers.groups * mapping.rows / bus)
     copies = np.maximum(parts.copies, 1.0)
-    neuron_positions = np.ceil(layers.neurons / layers.out_channels / copies)
-    updates = layers.present * layers.steps * neuron_positions * (layers.state_bits > 0)
+    neuron_positions = np.ceil(layers.driven / layers.out_channels / copies)
+    has_neurons = layers.present * (layers.state_bits > 0)
+    updates = has_neurons * layers.steps * neuron_positions * layers.updates
     sent = layers.present * layers.steps * np.ceil(layers.stored_positions / copies)
     flight = _MEAN_DISTANCE * side * (chip.number("wire_delay_ns_per_mm") * NS / MM)
     macs = np.ceil(layers.weights * layers.positions / chip.number("digital_units"))

@@ -161,7 +161,7 @@ def _counts(layers: LayerArrays, chip: Chip) -> _Counts:
     residual = layers.residual_inputs * layers.out_channels * layers.stored_positions * map_bits
     return _Counts(
         products=present * layers.weights * layers.positions,
-        runs=present * np.where(layers.static > 0, 1.0, layers.steps),
+        runs=present * layers.runs,
         active=1 - silent if skips else np.ones_like(present),
         wide=wide,
         sum_bits=sum_bits,
@@ -169,8 +169,8 @@ def _counts(layers: LayerArrays, chip: Chip) -> _Counts:
         map_bits=map_bits,
         weight_bits=present * layers.weights * layers.weight_bits,
         state_bits=has_steps * layers.neurons * layers.state_bits,
-        constant_bits=present * 2 * layers.out_channels * layers.state_bits,
-        held_bits=has_steps * layers.static * layers.neurons * pooled_bits,
+        constant_bits=present * 2 * layers.out_channels * layers.populations * layers.state_bits,
+        held_bits=has_steps * layers.static * layers.driven * pooled_bits,
         map_memory_bits=present
         * (layers.in_channels * layers.input_positions * layers.input_bits + residual),
     )
@@ -212,7 +212,7 @@ def _energies(layers: LayerArrays, units: _Units, counts: _Counts) -> dict[str, 
     computed = counts.products * counts.runs * counts.active
     reuse = np.minimum(chip.number("weight_reuse"), layers.positions)
     read = (1 - (1 - counts.active) ** reuse) / reuse  # of the products that share a weight, any
-    updates = steps * layers.neurons * (layers.state_bits > 0)
+    updates = steps * layers.driven * layers.updates * (layers.state_bits > 0)
     adders = 2 + chip.number("leak_adders")  # integration, threshold, and the leak's
     accesses = 2 * (layers.timesteps > 1) + 2.0  # state there and back, threshold and bias
     return {
@@ -263,7 +263,7 @@ def _latencies(layers: LayerArrays, chip: Chip, counts: _Counts) -> dict[str, Fl
     updates = layers.present * layers.steps * (layers.state_bits > 0)
     return {
         "digital": counts.runs * np.ceil(counts.products / units) * clock,
-        "neuron": updates * np.ceil(layers.neurons / units) * clock,
+        "neuron": updates * np.ceil(layers.driven * layers.updates / units) * clock,
     }
 
 

@@ -85,7 +85,7 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
     digital_sum = layers.weight_bits + layers.input_bits - 1 + doublings(layers.rows)
     sum_bits = np.where(digital, digital_sum, memory_sum)
     pooled_bits = sum_bits + (layers.average_pool > 0) * doublings(layers.window)
-    held = present * layers.static * (layers.timesteps > 1) * layers.neurons
+    held = present * layers.static * (layers.timesteps > 1) * layers.driven
     map_bits = doublings(2 + layers.residual_inputs)
     sharing = np.minimum(chip.number("neurons_per_unit"), layers.out_channels)
     has_state = (layers.state_bits > 0) & (present > 0)
@@ -108,7 +108,7 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
         map_bits=map_bits,
         output_additions=mapping.column_reads + (layers.input_bits > 1),
         state_bits=present * (layers.timesteps > 1) * layers.neurons * layers.state_bits,
-        constant_bits=present * 2 * layers.out_channels * layers.state_bits,
+        constant_bits=present * 2 * layers.out_channels * layers.populations * layers.state_bits,
         buffer_bits=_buffer_bits(layers, held * pooled_bits, map_bits),
         neuron_units=has_state * copies * np.ceil(layers.out_channels / sharing),
         sharing=sharing,

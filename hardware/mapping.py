@@ -72,7 +72,7 @@ def map_layers(layers: LayerArrays, chip: Chip, rows_per_read: int) -> CrossbarM
     last_rows = rows - (blocks - 1) * height
     full_reads, last_reads = np.ceil(height / rows_per_read), np.ceil(last_rows / rows_per_read)
     adcs = np.ceil(width / chip.number("columns_per_adc"))
-    passes = layers.input_bits * np.where(layers.static > 0, 1.0, layers.steps)
+    passes = layers.input_bits * layers.runs
     return CrossbarMapping(
         slices=slices,
         shifted_bits=shifted_bits,

@@ -16,6 +16,7 @@ from evo_snn.snn.quantization import LEAK_STEPS, quantized_leak, state_step
 from genomes.architecture import Neuron
 
 if TYPE_CHECKING:
+    from evo_snn.snn.kernels.reference import State
     from evo_snn.snn.layers import TrainableLayer
 
 SMALLEST_THRESHOLD = 0.05
@@ -69,6 +70,33 @@ class SpikingNeuron(nn.Module):
         step = state_step(self.threshold, self.dynamics.state_bits, unit)
         leak = self._deployed_leak()
         return fire(self.dynamics, current, time_steps, self.threshold, leak, step, kernel=kernel)
+
+    def start(self, current: Tensor) -> State:
+        """The state at rest, for `step`.
+
+        Args:
+            current: (batch, channels, …), one time step of it.
+        """
+        from evo_snn.snn.kernels import reference
+
+        return reference.start(self.dynamics, current)
+
+    def step(self, current: Tensor, state: State, unit: Tensor) -> tuple[Tensor, State]:
+        """One time step of what ``forward`` does, for networks whose time steps go one by one.
+
+        Args:
+            current: (batch, channels, …).
+            state: what `start` or the step before gave.
+            unit: as for ``forward``.
+
+        Returns:
+            Spikes (batch, channels, …), 0 or 1, and the state after the step.
+        """
+        from evo_snn.snn.kernels import reference
+
+        step = state_step(self.threshold, self.dynamics.state_bits, unit)
+        leak = self._deployed_leak()
+        return reference.step(self.dynamics, current, state, self.threshold, leak, step)
 
     def fire_normalised(
         self, values: Tensor, batch: int, time_steps: int, layer: TrainableLayer, unit: Tensor

@@ -54,7 +54,7 @@ def cost(number: int, rounds: int, train: Samples, validation: Samples) -> dict[
     genome = space.sample(1, np.random.default_rng(number))[0]
     trained = build(space.decode(genome), number)
     chip = load_chip("rram_32nm")
-    _, rates = measure(deploy(trained), validation)
+    rates = measure(deploy(trained), validation).rates
     ratios: dict[str, list[float]] = {"all": [], "part": []}
     for _ in range(rounds + 1):  # the first one warms up
         for name, samples in (("all", 0), ("part", PART)):

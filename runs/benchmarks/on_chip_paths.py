@@ -96,7 +96,7 @@ def accuracies(
         path=path,
         calibration=calibration,
     )
-    return [measure(one, samples)[0] for one in drawn]
+    return [measure(one, samples).accuracy for one in drawn]
 
 
 def main() -> None:

@@ -128,7 +128,7 @@ def fully_trained(name: str, key: str, description: Mapping[str, Any], seed: int
         "task": name,
         "key": key,
         "seed": seed,
-        "test": measure(deploy(network), test)[0],
+        "test": measure(deploy(network), test).accuracy,
         "validation": fitted.accuracy,
         "energy_uj": estimate(workload, plan.space.chips.base).energy_uj,
     }

@@ -45,7 +45,7 @@ def samples(network):
 
 
 def measured(network, samples, how=HOW, chip=CHIP, seed=1):
-    _, rates = measure(network, samples)
+    rates = measure(network, samples).rates
     return metrics_on_chip(
         network, chip, how, train=samples, validation=samples, rates=rates, seed=seed
     )

@@ -139,7 +139,7 @@ def test_looks_are_at_the_network_without_noise(samples: Samples) -> None:
         seed=0,
         noise=NOISE,
     )
-    assert found.accuracy == measure(deploy(trained), samples)[0]
+    assert found.accuracy == measure(deploy(trained), samples).accuracy
     assert all(layer.perturb is None for layer in trained.trainable_layers())
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import safetensors
 import torch
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from evo_snn import training
 from evo_snn.full_training import train
+from evo_snn.measured import Measured
 from evo_snn.run import Run
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import named_tensors, read_tensors, restore
@@ -103,7 +105,9 @@ def test_the_result_is_what_the_deployed_network_scores(architecture, samples):
     network = build(architecture, 99)
     restore(network, result.tensors)
 
-    assert measure(deploy(network), samples[1]) == (result.accuracy, result.rates)
+    found = measure(deploy(network), samples[1])
+    assert found.confusion.tolist() == result.measured.confusion.tolist()
+    assert (found.accuracy, found.rates) == (result.accuracy, result.rates)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,8 @@ class Looks:
     def measure(self, network, samples):
         self.at.append(self.steps)
         self.seen.append({name: t.clone() for name, t in named_tensors(network).items()})
-        return next(self.accuracies), {"at": self.steps}
+        right = round(100 * next(self.accuracies))
+        return Measured(np.array([[right, 100 - right], [0, 0]]), {"at": self.steps})
 
 
 @pytest.mark.parametrize(
@@ -344,7 +349,10 @@ def test_measuring_counts_over_all_batches():
     x = y.clone().float()
     x[[0, 300, 599]] = (x[[0, 300, 599]] + 1) % 3  # one mistake in each batch
 
-    assert measure(network, Samples(x, y)) == (597 / 600, {})
+    found = measure(network, Samples(x, y))
+
+    assert (found.accuracy, found.rates) == (597 / 600, {})
+    assert found.confusion.tolist() == [[198, 2, 0], [0, 200, 0], [1, 0, 199]]
     assert sizes == [256, 256, 88]
 
 
@@ -353,7 +361,9 @@ def test_measuring_does_not_depend_on_how_samples_are_split(architecture, sample
     whole = measure(network, samples[1])
     monkeypatch.setattr(training, "MEASURED_AT_ONCE", 7)
 
-    assert measure(network, samples[1]) == whole
+    found = measure(network, samples[1])
+    assert found.confusion.tolist() == whole.confusion.tolist()
+    assert found.rates == whole.rates
 
 
 def test_devices_are_checked_by_name():
@@ -396,8 +406,9 @@ def test_full_training_keeps_what_it_measured(finished_run, smallest):
     restore(network, read_tensors(path))
     data = dataset(finished_run.config.data)
     deployed = deploy(network)
-    assert measure(deployed, on_device(data.test, "cpu"))[0] == row["test_accuracy"]
-    assert measure(deployed, on_device(data.validation, "cpu"))[0] == row["validation_accuracy"]
+    assert measure(deployed, on_device(data.test, "cpu")).accuracy == row["test_accuracy"]
+    found = measure(deployed, on_device(data.validation, "cpu"))
+    assert found.accuracy == row["validation_accuracy"]
     assert row["validation_accuracy"] > 0.15  # ten classes
 
     again = train(finished_run, [smallest.key], epochs=2).iloc[0].to_dict()

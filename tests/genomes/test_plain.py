@@ -39,8 +39,11 @@ OPTIONS = st.fixed_dictionaries(
         "thresholds": chosen([0.25, 1.0]),
         "weight_bits": chosen([2, 5, 8]),
         "time_steps": chosen([1, 4]),
-        "input_bits": st.integers(1, 16),
-        "state_bits": st.integers(4, 32),
+        "input_bits": st.integers(1, 16) | chosen([1, 8, 16]),
+        "state_bits": st.integers(4, 32) | chosen([4, 12, 32]),
+        "resets": chosen(["hard", "subtract"]),
+        "surrogates": chosen(["super", "triangle", "tanh", "circ", "heavi_erfc"]),
+        "hidden_codes": chosen(["any", "once"]),
     }
 )
 
@@ -198,6 +201,15 @@ def test_describe_names_what_is_felt(drawn):
 def test_layers_follow_the_genes(drawn):
     space, genome = drawn
     values = space.values(genome)
+    options = space.options
+    values = {
+        "input_bits": options.input_bits[0],
+        "state_bits": options.state_bits[0],
+        "reset": options.resets[0],
+        "surrogate": options.surrogates[0],
+        "hidden_code": options.hidden_codes[0],
+        **values,
+    }
     architecture = space.decode(genome)
     blocks = [
         f"stage{stage}.block{block}"
@@ -207,7 +219,7 @@ def test_layers_follow_the_genes(drawn):
 
     assert [layer.name for layer in architecture.layers] == [*blocks, "readout"]
     assert architecture.time_steps == values["time_steps"]
-    assert architecture.input_bits == space.options.input_bits
+    assert architecture.input_bits == values["input_bits"]
     size, peak = space.input_shape[1:], 0
     for layer, before in zip(architecture.layers[:-1], ["input", *blocks], strict=False):
         stage = layer.name.split(".")[0]
@@ -223,9 +235,14 @@ def test_layers_follow_the_genes(drawn):
         assert layer.neuron.kind == values["neuron"]
         assert layer.neuron.leak == (0 if values["neuron"] == "iaf" else values["leak"])
         assert layer.neuron.threshold == values["threshold"]
-        assert layer.neuron.state_bits == space.options.state_bits
+        assert layer.neuron.state_bits == values["state_bits"]
+        assert layer.neuron.surrogate == values["surrogate"]
+        once = values["hidden_code"] == "once" and values["time_steps"] > 1
+        resets = values["neuron"] == "lif_box" and values["time_steps"] > 1 and not once
+        assert layer.neuron.once == once
+        assert layer.neuron.reset == (values["reset"] if resets else "hard")
         assert layer.skips == ((before,) if link != "none" else ())
-        assert layer.input_bits == (peak.bit_length() if peak else space.options.input_bits)
+        assert layer.input_bits == (peak.bit_length() if peak else values["input_bits"])
         peak = {"none": 1, "or": max(peak, 1), "add": peak + 1}[link]
         assert layer.peak == peak
     readout = architecture.layers[-1]
@@ -292,7 +309,8 @@ def test_the_workload_says_the_same(drawn):
         assert work.residual_inputs == len(layer.skips)
         if layer.neuron:
             width = {"lif": 2, "lif_box": 1, "iaf": 1}[layer.neuron.kind]
-            assert work.neuron_state_bits == width * space.options.state_bits
+            flag = int(layer.neuron.once)
+            assert work.neuron_state_bits == width * layer.neuron.state_bits + flag
 
 
 @given(spaces_and_genomes())
@@ -312,7 +330,7 @@ def test_a_description_travels_as_json(drawn):
     [
         ({"max_stages": True}, r"space\.max_stages: got True; allowed: a valid integer"),
         ({"max_stages": 2.0}, r"space\.max_stages: got 2\.0; allowed: a valid integer"),
-        ({"state_bits": "12"}, r"space\.state_bits: got '12'; allowed: a valid integer"),
+        ({"state_bits": "12"}, r"space\.state_bits\[0\]: got '12'; allowed: a valid integer"),
         ({"widths": ["8"]}, r"space\.widths\[0\]: got '8'; allowed: a valid integer"),
         ({"kernels": [1, True]}, r"space\.kernels\[1\]: got True"),
         ({"time_steps": [2.0]}, r"space\.time_steps\[0\]: got 2\.0"),
@@ -327,6 +345,61 @@ def test_a_description_travels_as_json(drawn):
 def test_options_are_of_their_own_types(options, message):
     with pytest.raises(RequestError, match=message):
         make_space("plain", (1, 8, 8), 10, options)
+
+
+EVERYTHING = {
+    "resets": ["hard", "subtract"],
+    "surrogates": ["super", "triangle", "tanh", "circ", "heavi_erfc"],
+    "hidden_codes": ["any", "once"],
+    "state_bits": [6, 12],
+    "input_bits": [4, 8],
+}
+
+
+def test_a_switchable_decision_is_a_gene_where_there_is_something_to_decide():
+    names = [gene.name for gene in make_space("plain", (1, 8, 8), 10).genes]
+    one = make_space("plain", (1, 8, 8), 10, {name: some[:1] for name, some in EVERYTHING.items()})
+    all_on = make_space("plain", (1, 8, 8), 10, EVERYTHING)
+    new = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
+
+    assert [gene.name for gene in one.genes] == names
+    assert {gene.name for gene in all_on.genes} - set(names) == new
+    assert {gene.name for gene in all_on.genes if gene.kind == "categorical"} & new == {
+        "reset",
+        "surrogate",
+        "hidden_code",
+    }
+
+
+def test_one_choice_is_the_same_alone_and_in_a_list():
+    alone, listed = (make_space("plain", (1, 8, 8), 10, {"state_bits": bits}) for bits in (9, [9]))
+    genome = np.zeros(len(alone.genes), int)
+
+    assert alone.decode(genome).layers[0].neuron.state_bits == 9
+    assert alone.key(genome) == listed.key(genome)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "inactive"),
+    [
+        ({"neuron": "lif_box", "hidden_code": "any"}, set()),
+        ({"neuron": "lif", "hidden_code": "any"}, {"reset"}),  # Norse has no other for it
+        ({"neuron": "lif_box", "hidden_code": "once"}, {"reset"}),  # nothing follows a spike
+        ({"neuron": "lif_box", "time_steps": 1}, {"reset", "hidden_code"}),
+    ],
+)
+def test_a_switched_on_gene_is_active_where_it_makes_a_difference(wanted, inactive):
+    space = make_space("plain", (1, 8, 8), 10, {**EVERYTHING, "time_steps": [1, 4]})
+    wanted = {"time_steps": 4, "reset": "subtract", **wanted}
+    genome = [
+        gene.choices.index(wanted[gene.name]) if gene.name in wanted else 0 for gene in space.genes
+    ]
+    felt = space.describe(genome)
+    neuron = space.decode(genome).layers[0].neuron
+
+    switched = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
+    assert switched - set(felt) == inactive
+    assert neuron.reset == ("hard" if "reset" in inactive else "subtract")
 
 
 def test_whole_numbers_pass_for_real_ones():

@@ -82,7 +82,7 @@ def test_both_paths_are_measured_on_the_same_instances():
     generator = torch.Generator().manual_seed(0)
     x, y = torch.rand(20, 1, 8, 8, generator=generator), torch.arange(20) % 10
     samples = module.on_device(SimpleNamespace(x=x.numpy(), y=y.numpy()), "cpu")
-    own = module.measure(network, samples)[0]
+    own = module.measure(network, samples).accuracy
     for _, changes, values, seconds, calibrated in module.CASES[::4] + module.CASES[-2:]:
         chip, conditions = module.load_chip("rram_32nm", changes), module.Conditions(**values)
         calibration = x if calibrated else None

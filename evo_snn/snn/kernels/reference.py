@@ -34,6 +34,9 @@ with warnings.catch_warnings():
         lif_box_feed_forward_step,
     )
 
+State = tuple[Tensor, ...]
+"""State variables of neurons between two time steps, (batch, channels, …) each."""
+
 _STEPS: dict[str, tuple[Any, Any]] = {
     "lif_box": (lif_box_feed_forward_step, LIFBoxFeedForwardState),
     "lif": (lif_feed_forward_step, LIFFeedForwardState),
@@ -50,18 +53,51 @@ def fire(
     state_step: Tensor | None,
 ) -> Tensor:
     """As ``evo_snn.snn.kernels.fire``."""
-    step, state_type = _STEPS[dynamics.kind]
-    parameters = _parameters(dynamics, threshold, leak)
-    rest = torch.zeros_like(current[0])
-    state = state_type(*[rest] * len(state_type._fields))
-    unit = None if state_step is None else by_channel(state_step, rest.ndim)
+    state = start(dynamics, current[0])
     spikes = []
     for t in range(time_steps):
-        fired, state = step(current[t % len(current)], state, parameters, 1.0)
-        if unit is not None:
-            state = state_type(*(quantized_state(x, unit, dynamics.state_bits) for x in state))
+        now = current[t % len(current)]
+        fired, state = step(dynamics, now, state, threshold, leak, state_step)
         spikes.append(fired)
     return stacked(spikes)
+
+
+def start(dynamics: Dynamics, current: Tensor) -> State:
+    """The state of neurons at rest.
+
+    Args:
+        dynamics: of the neurons.
+        current: (batch, channels, …), one time step of it.
+    """
+    _, state_type = _STEPS[dynamics.kind]
+    return (torch.zeros_like(current),) * len(state_type._fields)
+
+
+def step(
+    dynamics: Dynamics,
+    current: Tensor,
+    state: State,
+    threshold: Tensor,
+    leak: Tensor | None,
+    state_step: Tensor | None,
+) -> tuple[Tensor, State]:
+    """One time step: spikes (batch, channels, …), 0 or 1, and the state after it.
+
+    Args:
+        dynamics: of the neurons.
+        current: (batch, channels, …).
+        state: what `start` or the step before gave.
+        threshold: as for ``evo_snn.snn.kernels.fire``.
+        leak: as there.
+        state_step: as there.
+    """
+    norse_step, state_type = _STEPS[dynamics.kind]
+    parameters = _parameters(dynamics, threshold, leak)
+    fired, after = norse_step(current, state_type(*state), parameters, 1.0)
+    if state_step is None:
+        return fired, tuple(after)
+    unit = by_channel(state_step, current.ndim)
+    return fired, tuple(quantized_state(x, unit, dynamics.state_bits) for x in after)
 
 
 def _parameters(

@@ -188,6 +188,41 @@ def test_every_inference_starts_from_rest(kind):
     assert torch.equal(fire(spiking, current), fire(spiking, current))
 
 
+def stepwise(spiking, current, unit):
+    """Spikes of currents (T, batch, channels, …), one time step after the other."""
+    state, spikes = spiking.start(current[0]), []
+    for one in current:
+        fired, state = spiking.step(one, state, unit)
+        spikes.append(fired)
+    return torch.stack(spikes)
+
+
+@pytest.mark.parametrize("kernel", ["numba", "torch", "norse"])
+@pytest.mark.parametrize("state_bits", [5, 32])
+@pytest.mark.parametrize("kind", KINDS)
+def test_time_steps_one_by_one_are_those_at_once(kind, state_bits, kernel):
+    generator = torch.Generator().manual_seed(8)
+    values = 0.3 + torch.randn(7, 4, 3, 5, generator=generator, dtype=torch.float64)
+    weight = torch.randn(7, 4, 3, 5, generator=generator, dtype=torch.float64)
+    unit = torch.tensor([0.01, 0.3, 1.0], dtype=torch.float64)
+    found = []
+    for run in (
+        lambda spiking, current: spiking(current, 7, unit, kernel),
+        lambda spiking, current: stepwise(spiking, current, unit),
+    ):
+        spiking = neuron(kind, threshold=0.5, state_bits=state_bits).double()
+        current = values.clone().requires_grad_()
+        spikes = run(spiking, current)
+        gradients = torch.autograd.grad(spikes, [current, *spiking.parameters()], weight)
+        found.append((spikes, gradients))
+    (at_once, expected), (by_step, gradients) = found
+
+    assert 0.05 < at_once.mean() < 0.95
+    assert torch.equal(by_step, at_once)
+    for one, other in zip(gradients, expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.parametrize("bits", [4, 6, 9])
 @pytest.mark.parametrize("kind", KINDS)
 def test_stored_states_have_their_width_and_saturate(kind, bits, monkeypatch):
