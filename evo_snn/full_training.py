@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from evo_snn.cnn_energy import cnn_energy
 from evo_snn.datasets import Dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.fresh_chips import fresh_summary
+from evo_snn.from_cnn import FINE_TUNING, convert
 from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import build, deploy
-from evo_snn.snn.tensors import named_tensors, to_bytes
+from evo_snn.snn.tensors import restore, to_bytes
 from evo_snn.training import (
     checked_device,
     chosen_kernel,
@@ -49,6 +52,7 @@ def train(
     *,
     seed: int | None = None,
     accept: Sequence[str] = (),
+    from_cnn: bool = False,
 ) -> pd.DataFrame:
     """Train designs of a run fully, from scratch, and measure them on the test part.
 
@@ -63,12 +67,17 @@ def train(
         seed: of the initial weights and the order of samples; the run's by default.
         accept: SHA-256 hashes, or their beginnings, of installed data sets that may be used though
             they are not what the run was made with.
+        from_cnn: train the CNN of the same architecture first, for as long, and convert it
+            (`evo_snn.from_cnn`).
 
     Returns:
         One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed; where the
         run has chips that are not ideal, also mean, worst and standard deviation of the test
         accuracy on 20 fresh instances of the design's chip (``test_accuracy_on_chip``, ``…_worst``,
-        ``…_std``).
+        ``…_std``). From a CNN also test accuracies of the CNN, of the equally quantized CNN and of
+        the converted network before it is trained (``cnn``, ``quantized_cnn``, ``converted``), the
+        percentile that its thresholds are, and the kind of conversion. The stored file has spike
+        rates by layer and the energies of the CNNs and the network beside these.
 
     Raises:
         RequestError: an unknown key, fewer than one epoch, a kernel that cannot work here, a data
@@ -95,9 +104,11 @@ def train(
             architecture = Architecture.from_description(candidate.architecture)
             own_seed = derived_seed(seed, candidate.key)
             chip = run.chip_of(candidate.key)
-            row, content = _fully_trained(run, architecture, chip, data, device, epochs, own_seed)
+            row, more, content = _fully_trained(
+                run, architecture, chip, data, device, epochs, own_seed, from_cnn=from_cnn
+            )
             row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
-            _keep(run.folder / TRAINED, candidate.key, row, content)
+            _keep(run.folder / TRAINED, candidate.key, {**row, **more}, content)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -110,41 +121,66 @@ def _fully_trained(
     device: str,
     epochs: int,
     seed: int,
-) -> tuple[dict[str, object], bytes]:
-    """Accuracies and the trained network as safetensors."""
+    *,
+    from_cnn: bool,
+) -> tuple[dict[str, object], dict[str, object], bytes]:
+    """A row of the table, what is stored beside it, and the trained network as safetensors."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
-    samples, validation = on_device(data.train, device), on_device(data.validation, device)
+    samples, validation, test = (
+        on_device(part, device) for part in (data.train, data.validation, data.test)
+    )
     kernel = chosen_kernel(settings, run.environment.get("kernel")).name
-    network = build(architecture, seed, kernel).to(device)
-    fitted = fit(
-        network,
-        samples,
-        validation,
+    fitting = partial(
+        fit,
+        train=samples,
+        validation=validation,
         steps=epochs * max(1, len(samples) // settings.batch_size),
         batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
         warm_up=settings.warm_up,
         weight_decay=settings.weight_decay,
         looks=FULL_TRAINING_LOOKS,
         seed=seed,
-        noise=None if noise is None else WeightNoise(chip, noise),
         augment=settings.augment,
     )
-    with torch.no_grad():
-        for name, tensor in named_tensors(network).items():
-            tensor.copy_(fitted.tensors[name])
-    deployed, test = deploy(network), on_device(data.test, device)
-    test_accuracy = measure(deployed, test).accuracy
+    rate, before = settings.learning_rate, None
+    if from_cnn:
+        before = convert(
+            architecture,
+            fitting,
+            samples,
+            validation,
+            batch_size=settings.batch_size,
+            learning_rate=rate,
+            seed=seed,
+            kernel=kernel,
+        )
+        network, rate = before.network, rate * FINE_TUNING
+    else:
+        network = build(architecture, seed, kernel).to(device)
+    told = {} if before is None else before.told(test)
+    fitted = fitting(
+        network,
+        learning_rate=rate,
+        goes_on=from_cnn,
+        noise=None if noise is None else WeightNoise(chip, noise),
+    )
+    restore(network, fitted.tensors)
+    deployed = deploy(network)
+    measured = measure(deployed, test)
     row: dict[str, object] = {
+        **told,
         "validation_accuracy": fitted.accuracy,
-        "test_accuracy": test_accuracy,
+        "test_accuracy": measured.accuracy,
         "steps": fitted.steps,
         **fresh_summary(
             deployed, chip, run, train=samples, validation=validation, test=test, seed=seed
         ),
     }
+    more: dict[str, object] = {"rates": {name: list(pair) for name, pair in measured.rates.items()}}
+    if from_cnn:
+        more["energies"] = cnn_energy(architecture, measured.rates).to_dict()
     about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
-    return row, to_bytes(fitted.tensors, about)
+    return row, more, to_bytes(fitted.tensors, about)
 
 
 def _keep(folder: Path, key: str, row: Mapping[str, object], content: bytes) -> None:

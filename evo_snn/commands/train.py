@@ -18,6 +18,10 @@ def train(
         int | None, typer.Option(min=1, help="Passes over the training data.")
     ] = None,
     accept: Accept = None,
+    from_cnn: Annotated[
+        bool,
+        typer.Option("--from-cnn", help="Train the CNN of the same architecture, and convert it."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train designs fully, and report their accuracy on test data."""
@@ -29,7 +33,9 @@ def train(
     from evo_snn.fresh_chips import path_taken
 
     with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
-        table = full_training.train(run, chosen, epochs=epochs, accept=accept or ())
+        table = full_training.train(
+            run, chosen, epochs=epochs, accept=accept or (), from_cnn=from_cnn
+        )
     records = [
         {name: value for name, value in record.items() if value == value}  # noqa: PLR0124 - no NaN
         for record in table.to_dict("records")

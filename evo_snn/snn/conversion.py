@@ -11,8 +11,9 @@ whose upper bound is the threshold, in steps of 1/T (B. Rueckauer et al., Front.
 - the neuron leaks as little as a chip's leak can. Norse's leak scales the current too,
   v += leak (i - v), so the current is divided by it.
 
-A neuron with hard reset loses what exceeds its threshold, and a `lif` neuron's synaptic current
-lags behind: of these the conversion is a warm start for training, not the same function.
+A neuron with hard reset loses what exceeds its threshold, a `lif` neuron's synaptic current lags
+behind, and one that fires once has no rate: of these the conversion is a warm
+start for training, not the same function.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def converted(cnn: ReLUNetwork, seed: int, kernel: str = "auto") -> TrainableNet
             own[f"{layer.name}/scale"].mul_(factor)
             own[f"{layer.name}/shift"].add_(bound / (2 * steps)).mul_(factor)
             _set_leak(own, layer.name)
-    for node in getattr(architecture, "nodes", ()):
+    for node in architecture.nodes:
         # its current is other nodes' too, so the neuron follows the current here
         if node.neuron is not None:
             bound = bounds.pop(slot(node.name)) * _gain(node.neuron)
@@ -150,9 +151,7 @@ def converted(cnn: ReLUNetwork, seed: int, kernel: str = "auto") -> TrainableNet
 
 def is_same_function(neurons: Iterable[Neuron]) -> bool:
     """Whether neurons' rates follow a clipped ReLU as the steps grow many; else a warm start."""
-    return all(
-        one.kind != "lif" and getattr(one, "reset", "hard") == "subtract" for one in neurons
-    )
+    return all(one.kind != "lif" and one.reset == "subtract" and not one.once for one in neurons)
 
 
 def _set_leak(tensors: Mapping[str, Tensor], name: str) -> None:

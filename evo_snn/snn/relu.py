@@ -17,7 +17,7 @@ from evo_snn.snn.network import TrainableNetwork, slot
 from evo_snn.snn.neurons import SMALLEST_THRESHOLD
 from evo_snn.snn.quantization import straight_through
 from genomes.architecture import Architecture
-from genomes.errors import RequestError
+from genomes.cnn import activation_bits, require_static
 
 FIRST_BOUND = 3.0
 """Upper bound before training: of a normal current, as batch normalisation first gives it, hardly
@@ -43,7 +43,7 @@ class ClippedReLU(nn.Module):
         self.bound.clamp_(min=SMALLEST_THRESHOLD)
 
     def forward(
-        self, current: Tensor, time_steps: int, unit: Tensor, kernel: str = "torch"
+        self, current: Tensor, _time_steps: int, _unit: Tensor, _kernel: str = "torch"
     ) -> Tensor:
         """Activations in [0, 1] of a current, both (1, batch, channels, …).
 
@@ -86,7 +86,7 @@ class ReLUNetwork(TrainableNetwork):
         layers = [kind(layer, generator) for layer in architecture.layers]
         # not TrainableNetwork's own, which has quantized layers only
         super(TrainableNetwork, self).__init__(architecture, layers, kernel="torch")
-        bits = activation_bits(architecture)
+        bits = {slot(name): bits for name, bits in activation_bits(architecture).items()}
         self.neurons = nn.ModuleDict(
             {name: ClippedReLU(bits[name] if quantized else None) for name in self.neurons}
         )
@@ -96,16 +96,6 @@ class ReLUNetwork(TrainableNetwork):
         return {name: cast(ClippedReLU, neuron) for name, neuron in self.neurons.items()}
 
 
-def activation_bits(architecture: Architecture) -> dict[str, int]:
-    """Bits of the activations of an equally quantized CNN by ``slot(name)``: those of the weights.
-
-    A sum of several layers' currents has the widest weights' of the network.
-    """
-    own = {slot(layer.name): layer.weight_bits for layer in architecture.layers}
-    widest = max(own.values())
-    return {slot(node.name): widest for node in getattr(architecture, "nodes", ())} | own
-
-
 def build_cnn(architecture: Architecture, seed: int, *, quantized: bool) -> ReLUNetwork:
     """The CNN of an architecture, on the CPU; equal seeds give equal weights.
 
@@ -113,22 +103,3 @@ def build_cnn(architecture: Architecture, seed: int, *, quantized: bool) -> ReLU
         RequestError: the architecture has no such network.
     """
     return ReLUNetwork(architecture, torch.Generator().manual_seed(seed), quantized=quantized)
-
-
-def require_static(architecture: Architecture) -> None:
-    """Refuse an architecture that means nothing without time.
-
-    Raises:
-        RequestError: it reads frames or a train of spikes, or its links are delayed.
-    """
-    nodes = getattr(architecture, "nodes", ())
-    coding = getattr(architecture, "coding", "direct")
-    reasons = {
-        "frames of an event stream": getattr(architecture, "frames", 0) > 0,
-        f"a coding of its input, {coding}": coding != "direct",
-        "delayed links": any(link.delayed for node in nodes for link in node.links),
-    }
-    found = [reason for reason, applies in reasons.items() if applies]
-    if found:
-        allowed = "a network that computes the same without time: static samples, direct coding"
-        raise RequestError("--from-cnn", f"a network with {found[0]}", allowed)
