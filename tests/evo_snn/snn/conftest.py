@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from evo_snn.snn import DeployedNetwork, TrainableNetwork, build, deploy
+from evo_snn.snn.kernels import ALPHAS
 from genomes.spaces import make_space
 from tests.counts import count
 
@@ -84,6 +85,15 @@ class Products(TorchDispatchMode):
         return result
 
 
+def switched(number):
+    """Switchable decisions: every neuron with and without each of them."""
+    return {
+        "resets": [("hard", "subtract")[number % 2]],
+        "surrogates": [list(ALPHAS)[number % 5]],
+        "hidden_codes": ["once" if number % 4 == 3 else "any"],
+    }
+
+
 def random_architecture(number):
     """Small and odd: every neuron in turn, 1 to 3 dimensions, deep stages with links."""
     rng = np.random.default_rng(number)
@@ -101,6 +111,7 @@ def random_architecture(number):
             "time_steps": [1, 2, 3, 5],
             "input_bits": int(rng.choice([1, 3, 8])),
             "state_bits": int(rng.choice([6, 12, 32])),
+            **switched(number),
         },
     )
     return space.decode(space.sample(1, rng)[0])
@@ -113,7 +124,12 @@ def architecture_of(name, number):
         name,
         shapes[number % len(shapes)],
         2 + number % 3,
-        {**options, "neurons": [NEURONS[number % 3]], "thresholds": [0.25, 0.5]},
+        {
+            **options,
+            "neurons": [NEURONS[number % 3]],
+            "thresholds": [0.25, 0.5],
+            **switched(number),
+        },
     )
     return space.decode(space.sample(1, np.random.default_rng(number))[0])
 

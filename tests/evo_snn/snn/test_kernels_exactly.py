@@ -151,14 +151,17 @@ def test_whatever_is_given_is_norses(kernel, data):
     bits = draw(st.integers(2, 32))
     quantized = draw(st.booleans())
     seed = draw(st.integers(0, 2**32))
+    kind = draw(st.sampled_from(KINDS))
     neurons = Neurons(
-        draw(st.sampled_from(KINDS)),
+        kind,
         draw(st.floats(0.05, 10)),
         draw(st.floats(1 / 16, 1)),
         random_step(shape[1], seed, dtype) * 2.0 ** (8 - bits) if quantized else None,
         bits,
         surrogate,
         draw(st.floats(0.1, 4)),
+        draw(st.sampled_from(["hard", "subtract"])) if kind == "lif_box" else "hard",
+        draw(st.booleans()),
     )
     mean, spread = draw(st.floats(-1, 2)), draw(st.floats(0, 8))
     steps = draw(st.sampled_from([1, time_steps]))
