@@ -7,7 +7,7 @@ whose upper bound is the threshold, in steps of 1/T (B. Rueckauer et al., Front.
 - the threshold is a percentile of the positive currents over training data (robust normalisation,
   same source, section 2.2.2), in place of the bound that the CNN was trained with;
 - half a step of the rate, threshold / 2T, is added to the current, so that the rate is rounded to
-  the nearest step instead of down (S. Deng & S. Gu, ICLR 2021);
+  the nearest step instead of down (S. Deng & S. Gu, ICLR 2021), and what half a threshold leaks;
 - the neuron leaks as little as a chip's leak can. Norse's leak scales the current too,
   v += leak (i - v), so the current is divided by it.
 
@@ -33,7 +33,7 @@ from evo_snn.snn.relu import ReLUNetwork
 from evo_snn.snn.tensors import named_tensors
 from genomes.architecture import Layer, Neuron
 
-PERCENTILES = (90.0, 99.0, 99.9)
+PERCENTILES = (90.0, 95.0, 99.0, 99.9)
 """Percentiles that are tried. Rueckauer et al. recommend 99.0 to 99.999 for many time steps; of few
 steps a lower one wastes fewer of them."""
 
@@ -138,7 +138,7 @@ def converted(cnn: ReLUNetwork, seed: int, kernel: str = "auto") -> TrainableNet
             bound = bounds.pop(slot(layer.name))
             factor = layer.neuron.threshold / bound / _gain(layer.neuron)
             own[f"{layer.name}/scale"].mul_(factor)
-            own[f"{layer.name}/shift"].add_(bound / (2 * steps)).mul_(factor)
+            own[f"{layer.name}/shift"].add_(bound * _half_a_step(layer.neuron, steps)).mul_(factor)
             _set_leak(own, layer.name)
     for node in architecture.nodes:
         # its current is other nodes' too, so the neuron follows the current here
@@ -157,6 +157,15 @@ def is_same_function(neurons: Iterable[Neuron]) -> bool:
 def _set_leak(tensors: Mapping[str, Tensor], name: str) -> None:
     if f"{name}/leak" in tensors:
         tensors[f"{name}/leak"].fill_(LEAST_LEAK)
+
+
+def _half_a_step(neuron: Neuron, steps: int) -> float:
+    """What is added to a current, as a share of the bound, for rates to be rounded to the nearest.
+
+    A membrane that is between 0 and the threshold also leaks away half of it on average.
+    """
+    leaked = 0.0 if neuron.kind == "iaf" else LEAST_LEAK
+    return (1 / steps + leaked) / 2
 
 
 def _gain(neuron: Neuron) -> float:
