@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from evo_snn.config import TrainingSection
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.conversion import PERCENTILES, converted, is_same_function, rebound, thresholds
 from evo_snn.snn.relu import ReLUNetwork, build_cnn
-from evo_snn.snn.tensors import restore
+from evo_snn.snn.tensors import named_tensors, restore
 from evo_snn.training import Fitted, Samples, measure, random_batches
 from genomes.architecture import Architecture
 
@@ -68,9 +69,8 @@ def convert(
     fitting: Fitting,
     train: Samples,
     validation: Samples,
+    settings: TrainingSection,
     *,
-    batch_size: int,
-    learning_rate: float,
     seed: int,
     kernel: str,
 ) -> Converted:
@@ -83,23 +83,21 @@ def convert(
         fitting: trains a network, the CNNs as the spiking one.
         train: samples to take thresholds from.
         validation: samples to choose their percentile by.
-        batch_size: of the calibration.
-        learning_rate: the peak for what starts afresh.
+        settings: learning rate, of what starts afresh, and batch size.
         seed: of the initial weights and the calibration's samples.
         kernel: what computes the spiking neurons.
 
     Raises:
         RequestError: the architecture has no CNN.
     """
-    device = train.y.device
+    rate, device = settings.learning_rate, train.y.device
     cnn = build_cnn(architecture, seed, quantized=False).to(device)
-    fitted = fitting(cnn, learning_rate=learning_rate, in_use=evaluated)
-    restore(cnn, fitted.tensors)
+    restore(cnn, fitting(cnn, learning_rate=rate, in_use=evaluated).tensors)
     quantized = build_cnn(architecture, seed, quantized=True).to(device)
-    restore(quantized, fitted.tensors)
-    tuned = fitting(quantized, learning_rate=FINE_TUNING * learning_rate, in_use=evaluated)
+    restore(quantized, named_tensors(cnn))
+    tuned = fitting(quantized, learning_rate=FINE_TUNING * rate, goes_on=True, in_use=evaluated)
     restore(quantized, tuned.tensors)
-    batches = calibration(train, batch_size, seed)
+    batches = calibration(train, settings.batch_size, seed)
     found = [
         (percentile, _at(cnn, batches, percentile, seed, kernel)) for percentile in PERCENTILES
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from evo_snn.cnn_energy import cnn_energy
+from evo_snn.config import TrainingSection
 from evo_snn.datasets import Dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
@@ -22,6 +23,8 @@ from evo_snn.seeds import derived_seed
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import restore, to_bytes
 from evo_snn.training import (
+    Fitted,
+    Samples,
     checked_device,
     chosen_kernel,
     data_of,
@@ -126,15 +129,48 @@ def _fully_trained(
 ) -> tuple[dict[str, object], dict[str, object], bytes]:
     """A row of the table, what is stored beside it, and the trained network as safetensors."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
-    samples, validation, test = (
+    train, validation, test = (
         on_device(part, device) for part in (data.train, data.validation, data.test)
     )
     kernel = chosen_kernel(settings, run.environment.get("kernel")).name
-    fitting = partial(
+    fitting = _fitting(settings, train, validation, epochs, seed)
+    rate, told = settings.learning_rate, {}
+    if from_cnn:
+        found = convert(
+            architecture, fitting, train, validation, settings, seed=seed, kernel=kernel
+        )
+        network, rate, told = found.network, rate * FINE_TUNING, found.told(test)
+    else:
+        network = build(architecture, seed, kernel).to(device)
+    weight_noise = None if noise is None else WeightNoise(chip, noise)
+    fitted = fitting(network, learning_rate=rate, goes_on=from_cnn, noise=weight_noise)
+    restore(network, fitted.tensors)
+    deployed = deploy(network)
+    measured = measure(deployed, test)
+    parts = {"train": train, "validation": validation, "test": test}
+    row = {
+        **told,
+        "validation_accuracy": fitted.accuracy,
+        "test_accuracy": measured.accuracy,
+        "steps": fitted.steps,
+        **fresh_summary(deployed, chip, run, **parts, seed=seed),
+    }
+    more: dict[str, object] = {"rates": {name: list(pair) for name, pair in measured.rates.items()}}
+    if from_cnn:
+        more["energies"] = cnn_energy(architecture, measured.rates).to_dict()
+    about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
+    return row, more, to_bytes(fitted.tensors, about)
+
+
+def _fitting(
+    settings: TrainingSection, train: Samples, validation: Samples, epochs: int, seed: int
+) -> Callable[..., Fitted]:
+    """`fit` with all but the network and the learning rate given."""
+    return partial(
         fit,
-        train=samples,
+        train=train,
         validation=validation,
-        steps=epochs * max(1, len(samples) // settings.batch_size),
+        steps=epochs * max(1, len(train) // settings.batch_size),
         batch_size=settings.batch_size,
         warm_up=settings.warm_up,
         weight_decay=settings.weight_decay,
@@ -142,45 +178,6 @@ def _fully_trained(
         seed=seed,
         augment=settings.augment,
     )
-    rate, before = settings.learning_rate, None
-    if from_cnn:
-        before = convert(
-            architecture,
-            fitting,
-            samples,
-            validation,
-            batch_size=settings.batch_size,
-            learning_rate=rate,
-            seed=seed,
-            kernel=kernel,
-        )
-        network, rate = before.network, rate * FINE_TUNING
-    else:
-        network = build(architecture, seed, kernel).to(device)
-    told = {} if before is None else before.told(test)
-    fitted = fitting(
-        network,
-        learning_rate=rate,
-        goes_on=from_cnn,
-        noise=None if noise is None else WeightNoise(chip, noise),
-    )
-    restore(network, fitted.tensors)
-    deployed = deploy(network)
-    measured = measure(deployed, test)
-    row: dict[str, object] = {
-        **told,
-        "validation_accuracy": fitted.accuracy,
-        "test_accuracy": measured.accuracy,
-        "steps": fitted.steps,
-        **fresh_summary(
-            deployed, chip, run, train=samples, validation=validation, test=test, seed=seed
-        ),
-    }
-    more: dict[str, object] = {"rates": {name: list(pair) for name, pair in measured.rates.items()}}
-    if from_cnn:
-        more["energies"] = cnn_energy(architecture, measured.rates).to_dict()
-    about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
-    return row, more, to_bytes(fitted.tensors, about)
 
 
 def _keep(folder: Path, key: str, row: Mapping[str, object], content: bytes) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from evo_snn.commands.activity import print_activity, print_energies
 from evo_snn.commands.look import Accept, Folder, Json
 from evo_snn.commands.output import busy, print_json, print_lines, print_table, short
 from evo_snn.commands.whole import of_a_whole_run
@@ -31,6 +32,7 @@ def train(
     chosen = list(dict.fromkeys(run.candidate(key).key for key in keys))
     from evo_snn import full_training
     from evo_snn.fresh_chips import path_taken
+    from evo_snn.trained import stored_result
 
     with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
         table = full_training.train(
@@ -40,8 +42,10 @@ def train(
         {name: value for name, value in record.items() if value == value}  # noqa: PLR0124 - no NaN
         for record in table.to_dict("records")
     ]
+    found = [stored_result(run.folder, record["key"]) for record in records]
+    stored = [one for one in found if one]
     if json:
-        print_json(records)
+        print_json([{**one, **(more or {})} for one, more in zip(records, found, strict=True)])
         return
     columns = [str(name) for name in table.columns]
     rows = [
@@ -49,6 +53,11 @@ def train(
         for row in records
     ]
     print_table("fully trained", columns, rows)
+    for more in stored:
+        name = short(more["key"])
+        print_activity(f"\nactivity of {name} on test data", more["rates"])
+        if "energies" in more:
+            print_energies(f"\nenergy of an inference of {name} (µJ)", more["energies"])
     taken = path_taken(run)
     if taken:
         print_lines("", f"accuracies on the chip by the {taken} path")

@@ -50,7 +50,7 @@ def test_what_needs_time_is_refused():
         (replace(CHAIN, coding="rate"), "its input coded as 'rate'"),
         (back, "delayed links"),
     ):
-        with pytest.raises(RequestError, match=f"got 'a network with {reason}"):
+        with pytest.raises(RequestError, match=f"a network with {reason}"):
             require_static(network)
 
 
