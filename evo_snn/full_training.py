@@ -148,7 +148,7 @@ def _fully_trained(
     deployed = deploy(network)
     measured = measure(deployed, test)
     parts = {"train": train, "validation": validation, "test": test}
-    row = {
+    row: dict[str, object] = {
         **told,
         "validation_accuracy": fitted.accuracy,
         "test_accuracy": measured.accuracy,
