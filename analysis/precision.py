@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis import style
-from analysis.view import assumed
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
@@ -18,9 +17,10 @@ __all__ = ["figure_of_precision"]
 _MAPS = {
     "accuracy": "Accuracy, post-training",
     "tuned_accuracy": "Accuracy, tuned",
-    "energy_uj": "",
-    "latency_ms": "",
+    "energy_uj": "Energy per inference",
+    "latency_ms": "Latency",
 }
+_UNITS = {"energy_uj": ("µJ", "nJ", "pJ"), "latency_ms": ("ms", "µs", "ns")}
 _MOST_WRITTEN = 12  # time steps of a map whose values are written
 
 
@@ -61,9 +61,12 @@ def _map(ax: Axes, cells: pd.DataFrame, name: str, own: tuple[int, int] | None) 
     table = cells.pivot_table(index="weight_bits", columns="time_steps", values=name)
     table = table.sort_index(ascending=False)
     accuracy = name.endswith("accuracy")
-    every = cells[[one for one in _MAPS if one.endswith("accuracy") and one in cells]].to_numpy()
+    table, unit = (100 * table, "%") if accuracy else _readable(table, _UNITS[name])
+    every = (
+        cells[[one for one in _MAPS if one.endswith("accuracy") and one in cells]].to_numpy() * 100
+    )
     written = len(table.columns) <= _MOST_WRITTEN
-    shown = (lambda value: f"{100 * value:.0f}") if accuracy else style.number
+    shown = (lambda value: f"{value:.0f}") if accuracy else style.number
     sns.heatmap(
         table,
         ax=ax,
@@ -76,8 +79,7 @@ def _map(ax: Axes, cells: pd.DataFrame, name: str, own: tuple[int, int] | None) 
         cbar=not written,
         linewidths=0.3,
     )
-    unit = " (%)" if written else ""
-    ax.set_title(f"{_MAPS[name]}{unit}" if accuracy else style.label(assumed(name)))
+    ax.set_title(f"{_MAPS[name]} ({unit})")
     ax.set_xlabel("Time steps")
     ax.set_ylabel("")
     ax.tick_params(length=0, rotation=0)
@@ -86,3 +88,11 @@ def _map(ax: Axes, cells: pd.DataFrame, name: str, own: tuple[int, int] | None) 
 
         corner = ([*table.columns].index(own[0]), [*table.index].index(own[1]))
         ax.add_patch(Rectangle(corner, 1, 1, fill=False, ec=style.ORANGE, lw=1.2, clip_on=False))
+
+
+def _readable(table: pd.DataFrame, units: tuple[str, ...]) -> tuple[pd.DataFrame, str]:
+    """A table in the largest unit, each a thousandth of the one before, in which it reaches 1."""
+    for power, unit in enumerate(units):
+        if float(table.to_numpy().max()) * 1000**power >= 1 or unit == units[-1]:
+            break
+    return table * 1000**power, unit
