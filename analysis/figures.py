@@ -66,6 +66,9 @@ def save_figures(run: RunLike, folder: str | Path | None = None) -> list[Path]:
             ("convergence", _convergence(view)),
             ("costs", _costs(run, view)),
         ):
+            if view.leaky and name != "costs":  # which shows no accuracy
+                text = style.plain(f"Accuracies flatter: {view.leaky}", 90)
+                figure.supxlabel(text, fontsize=6.5, color=style.ORANGE, parse_math=False)
             path = target / f"{name}.png"
             path.unlink(missing_ok=True)  # a link to elsewhere, where it is one
             figure.savefig(path, dpi=style.DPI)

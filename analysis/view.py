@@ -59,11 +59,13 @@ class View:
         table: one row a candidate in evaluation order; every objective has a column.
         objectives: what is optimised, the most important first.
         box: objective → (best, worst) in its own unit, or None where no box was fixed.
+        leaky: why accuracies flatter; "" where they do not, or nobody knows.
     """
 
     table: pd.DataFrame
     objectives: tuple[ObjectiveRecord, ...]
     box: Mapping[str, tuple[float, float]] | None = None
+    leaky: str = ""
 
     @cached_property
     def ok(self) -> NDArray[np.bool_]:
@@ -146,10 +148,13 @@ def look(
             f"The table has none of {', '.join(_USUAL)}, only {columns}; say what is optimised.",
         )
     absent = {record.name: np.nan for record in known if record.name not in table}
-    return View(table.assign(**absent).reset_index(drop=True), tuple(known), box)
+    leaky = getattr(data, "leaky", "")
+    return View(table.assign(**absent).reset_index(drop=True), tuple(known), box, leaky)
 
 
 def assumed(name: str) -> ObjectiveRecord:
     """Read a metric's meaning off its name: a name that ends in a unit of cost is a cost."""
     unit = _UNITS.get(name.rpartition("_")[2], "")
-    return ObjectiveRecord(name, maximise="accuracy" in name, unit=unit, log=bool(unit))
+    return ObjectiveRecord(
+        name, maximise="accuracy" in name or name == "kappa", unit=unit, log=bool(unit)
+    )

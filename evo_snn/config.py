@@ -29,6 +29,8 @@ Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
 Strategy = Literal["none", "parents", "shared", "nearest"]
 Kernel = Literal["auto", "numba", "torch", "norse"]
 Augment = Literal["none", "flip_crop"]
+BestBy = Literal["accuracy", "balanced_accuracy"]
+ClassWeights = Literal["none", "balanced"]
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -134,6 +136,10 @@ class TrainingSection(_Section):
 
     ``augment`` is what training steps do to images: ``none``, or ``flip_crop``, which mirrors and
     moves them at random (`evo_snn.augmentation`). Validation and test are never changed.
+
+    ``best_by`` is the metric that decides which look is the best. ``class_weights`` are those of
+    the loss: ``none``, or ``balanced``, where a sample weighs as the inverse of how many its class
+    has for training.
     """
 
     steps: Count = 60
@@ -145,6 +151,8 @@ class TrainingSection(_Section):
     device: Annotated[str, BeforeValidator(_device)] = "cpu"
     kernel: Kernel = "auto"
     augment: Augment = "none"
+    best_by: BestBy = "accuracy"
+    class_weights: ClassWeights = "none"
 
 
 class LadderSection(_Section):

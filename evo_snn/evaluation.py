@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 
 from evo_snn.chip_accuracy import metrics_on_chip
 from evo_snn.config import DataSection, LadderSection, TrainingSection
-from evo_snn.costing import known_metrics, measured_metrics
+from evo_snn.costing import known_metrics, measured_metrics, measured_workload
 from evo_snn.fidelity import OnChip
 from evo_snn.inheritance import inherit
 from evo_snn.ladder import rung_steps
@@ -208,9 +208,12 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     network, fitted = _trained(task, settings)
     train, validation = _samples(settings)
     trained_at = time.perf_counter()
-    workload = task.architecture.workload.with_rates(fitted.rates)
+    workload = measured_workload(task.architecture, fitted.measured)
     cost = estimate(workload, task.chip)
-    metrics = {"accuracy": fitted.accuracy, **measured_metrics(task.architecture, workload, cost)}
+    metrics = {
+        **fitted.measured.figures,
+        **measured_metrics(task.architecture, workload, cost),
+    }
     if settings.on_chip is not None:
         metrics |= metrics_on_chip(
             _as_fitted(network, fitted),
@@ -244,7 +247,9 @@ def _costed(task: Task, settings: EvaluationSettings, started: float) -> Outcome
     """What needs no training: spike rates are assumed, and metrics that depend on them left out."""
     workload = task.architecture.workload
     metrics = known_metrics([task.architecture], [task.chip])[0][0]
-    view = _view(task, workload, estimate(workload, task.chip), metrics)
+    cost = estimate(workload, task.chip)
+    metrics |= {"latency_ms": cost.latency_ms, "interval_ms": cost.interval_ms}  # without exits
+    view = _view(task, workload, cost, metrics)
     users = chosen_metrics(settings.user_metrics, settings.plugins)
     metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
     _check_finite(metrics)
@@ -295,6 +300,8 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
         goes_on=task.rung > 0,
         noise=None if settings.noise is None else WeightNoise(task.chip, settings.noise),
         augment=settings.training.augment,
+        best_by=settings.training.best_by,
+        class_weights=settings.training.class_weights,
     )
     return network, fitted
 

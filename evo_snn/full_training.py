@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from evo_snn.class_map import PARTS, ClassMap, map_path
 from evo_snn.cnn_energy import cnn_energy
 from evo_snn.config import TrainingSection
 from evo_snn.datasets import Dataset
@@ -18,11 +20,13 @@ from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.fresh_chips import fresh_summary
 from evo_snn.from_cnn import FINE_TUNING, convert
+from evo_snn.lazy_samples import LazyTensor
 from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
-from evo_snn.snn import build, deploy
+from evo_snn.snn import Network, build, deploy
 from evo_snn.snn.tensors import restore, to_bytes
 from evo_snn.training import (
+    MEASURED_AT_ONCE,
     Fitted,
     Samples,
     checked_device,
@@ -61,7 +65,7 @@ def train(
 
     The best of 20 looks at the validation part is kept; the test part is used once, by the weights
     of that look. Results are written to ``DIR/trained/KEY.safetensors`` (the trainable network) and
-    ``KEY.json``.
+    ``KEY.json``; of a scene, the classes of all pixels to ``KEY.map.npz`` (`evo_snn.class_map`).
 
     Args:
         run: the run.
@@ -74,13 +78,15 @@ def train(
             (`evo_snn.from_cnn`).
 
     Returns:
-        One row a design: key, validation_accuracy, test_accuracy, epochs, steps, seed; where the
-        run has chips that are not ideal, also mean, worst and standard deviation of the test
-        accuracy on 20 fresh instances of the design's chip (``test_accuracy_on_chip``, ``…_worst``,
-        ``…_std``). From a CNN also test accuracies of the CNN, of the equally quantized CNN and of
-        the converted network before it is trained (``cnn``, ``quantized_cnn``, ``converted``), the
-        percentile that its thresholds are, and the kind of conversion. The stored file has spike
-        rates by layer and the energies of the CNNs and the network beside these.
+        One row a design: key, validation_accuracy, test_accuracy (of a scene, overall accuracy),
+        test_balanced_accuracy (average accuracy), test_kappa, test_recalls (class → recall, None
+        for one without test samples), test_rates (layer → input and spike rate), epochs, steps,
+        seed; ``leaky`` says why the figures flatter, where they do. Where the run has chips that
+        are not ideal, also mean, worst and standard deviation of the test accuracy on 20 fresh
+        instances of the design's chip (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
+        From a CNN also ``conversion``, ``percentile`` and the test accuracies ``cnn``,
+        ``quantized_cnn`` and ``converted`` (`evo_snn.from_cnn.Converted.told`), and ``energies``
+        (`evo_snn.cnn_energy.CNNEnergy`).
 
     Raises:
         RequestError: an unknown key, fewer than one epoch, a kernel that cannot work here, a data
@@ -107,11 +113,11 @@ def train(
             architecture = Architecture.from_description(candidate.architecture)
             own_seed = derived_seed(seed, candidate.key)
             chip = run.chip_of(candidate.key)
-            row, more, content = _fully_trained(
+            row, content, drawn = _fully_trained(
                 run, architecture, chip, data, device, epochs, own_seed, from_cnn=from_cnn
             )
             row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
-            _keep(run.folder / TRAINED, candidate.key, {**row, **more}, content)
+            _keep(run.folder / TRAINED, candidate.key, row, content, drawn)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -126,20 +132,20 @@ def _fully_trained(
     seed: int,
     *,
     from_cnn: bool,
-) -> tuple[dict[str, object], dict[str, object], bytes]:
-    """A row of the table, what is stored beside it, and the trained network as safetensors."""
+) -> tuple[dict[str, object], bytes, ClassMap | None]:
+    """Accuracies, the trained network as safetensors, and the class map of a scene."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
     train, validation, test = (
         on_device(part, device) for part in (data.train, data.validation, data.test)
     )
     kernel = chosen_kernel(settings, run.environment.get("kernel")).name
     fitting = _fitting(settings, train, validation, epochs, seed)
-    rate, told = settings.learning_rate, {}
+    rate, told = settings.learning_rate, dict[str, object]()
     if from_cnn:
-        found = convert(
+        start = convert(
             architecture, fitting, train, validation, settings, seed=seed, kernel=kernel
         )
-        network, rate, told = found.network, rate * FINE_TUNING, found.told(test)
+        network, rate, told = start.network, rate * FINE_TUNING, start.told(test)
     else:
         network = build(architecture, seed, kernel).to(device)
     weight_noise = None if noise is None else WeightNoise(chip, noise)
@@ -147,19 +153,21 @@ def _fully_trained(
     restore(network, fitted.tensors)
     deployed = deploy(network)
     measured = measure(deployed, test)
+    if from_cnn:
+        told["energies"] = cnn_energy(architecture, measured.rates).to_dict()
     parts = {"train": train, "validation": validation, "test": test}
     row: dict[str, object] = {
         **told,
         "validation_accuracy": fitted.accuracy,
-        "test_accuracy": measured.accuracy,
+        **{f"test_{name}": value for name, value in measured.figures.items()},
         "steps": fitted.steps,
+        "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
+        "test_rates": {name: list(pair) for name, pair in measured.rates.items()},
+        **({"leaky": data.leaky} if data.leaky else {}),
         **fresh_summary(deployed, chip, run, **parts, seed=seed),
     }
-    more: dict[str, object] = {"rates": {name: list(pair) for name, pair in measured.rates.items()}}
-    if from_cnn:
-        more["energies"] = cnn_energy(architecture, measured.rates).to_dict()
     about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
-    return row, more, to_bytes(fitted.tensors, about)
+    return row, to_bytes(fitted.tensors, about), _class_map(deployed, data, device)
 
 
 def _fitting(
@@ -177,10 +185,48 @@ def _fitting(
         looks=FULL_TRAINING_LOOKS,
         seed=seed,
         augment=settings.augment,
+        best_by=settings.best_by,
+        class_weights=settings.class_weights,
     )
 
 
-def _keep(folder: Path, key: str, row: Mapping[str, object], content: bytes) -> None:
+def _class_names(data: Dataset) -> tuple[str, ...]:
+    """What to call each class: its name where each has one of its own, else its label."""
+    if len(set(data.names)) == data.classes:
+        return data.names
+    return tuple(map(str, data.labels))
+
+
+@torch.no_grad()
+def _class_map(network: Network, data: Dataset, device: str) -> ClassMap | None:
+    """What a network makes of the scene that a data set comes from; None where there is none."""
+    ground = data.ground
+    if ground is None:
+        return None
+    batches = LazyTensor(ground.inputs, device).split(MEASURED_AT_ONCE)
+    predicted = torch.cat([network(x).argmax(1).cpu() for x in batches]).numpy()
+    part = np.zeros(ground.truth.size, np.int64)
+    for place, name in enumerate(PARTS[1:], start=1):
+        part[getattr(ground, name)] = place
+    shape = ground.truth.shape
+    return ClassMap(
+        ground.truth,
+        predicted.reshape(shape),
+        part.reshape(shape),
+        _class_names(data),
+        data.leaky,
+    )
+
+
+def _keep(
+    folder: Path,
+    key: str,
+    row: Mapping[str, object],
+    content: bytes,
+    drawn: ClassMap | None,
+) -> None:
     folder.mkdir(exist_ok=True)
     write_atomically(folder / f"{key}.safetensors", content)
+    if drawn is not None:
+        write_atomically(map_path(folder, key), drawn.to_bytes())
     write_atomically(folder / f"{key}.json", json.dumps(row, indent=1).encode())

@@ -110,6 +110,24 @@ _BUILT_IN = (
         "no",
         "training",
     ),
+    Metric(
+        "balanced_accuracy",
+        "",
+        True,
+        False,
+        "mean over classes of the share of each that is classified correctly",
+        "no",
+        "training",
+    ),
+    Metric(
+        "kappa",
+        "",
+        True,
+        False,
+        "Cohen's kappa on the validation part: agreement beyond that of chance",
+        "no",
+        "training",
+    ),
     Metric("area_mm2", "mm²", description="area of the chip"),
     Metric(
         "energy_uj",
@@ -222,10 +240,9 @@ def package_metric(name: str) -> Metric | None:
 
 
 def is_share(name: str) -> bool:
-    """Whether a metric of the package is between 0 and 1."""
-    if name in ("utilisation", "spike_rate"):
-        return True
-    return name == "accuracy" or is_accuracy_on_chip(name)
+    """Whether a metric of the package is between 0 and 1; kappa below 0 is worse than chance."""
+    shares = ("accuracy", "balanced_accuracy", "kappa", "utilisation", "spike_rate")
+    return name in shares or is_accuracy_on_chip(name)
 
 
 def is_accuracy_on_chip(name: str) -> bool:

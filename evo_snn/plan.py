@@ -27,6 +27,7 @@ from evo_snn.metrics import Metric, Needs, is_accuracy_on_chip
 from evo_snn.noise import noise_of
 from evo_snn.objectives import chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
+from evo_snn.progress import LOGGER
 from evo_snn.training import checked_device, chosen_kernel, data_digest, dataset
 from evo_snn.variation import Genomes
 from evo_snn.workers import check_backend
@@ -60,6 +61,7 @@ class Plan:
         settings: what every evaluation needs.
         plugins: what the configuration uses from outside evo_snn.
         box: the hypervolume box, as far as it is known before the first generation.
+        leaky: why the data set's figures flatter; "" where they do not.
     """
 
     config: Config
@@ -69,6 +71,7 @@ class Plan:
     settings: EvaluationSettings
     plugins: tuple[PluginRecord, ...]
     box: Box
+    leaky: str = ""
 
     @property
     def needs_workers(self) -> bool:
@@ -126,6 +129,7 @@ def make_plan(
         allowed = "a data set of still inputs; networks do not read frames yet"
         raise RequestError("data.name", config.data.name, allowed, remedy)
     check_augment(config.training.augment, data.input_shape)
+    _warn_of_figures(config, data.leaky)
     space = DesignSpace(
         make_space(config.search.space, data.input_shape, data.classes, config.space),
         chip_genes(config.hardware, chip),
@@ -155,7 +159,22 @@ def make_plan(
         ),
         plugins=plugins_of(config, files),
         box=_known_box(config, space, objectives),
+        leaky=data.leaky,
     )
+
+
+def _warn_of_figures(config: Config, leaky: str) -> None:
+    """Say what figures of accuracy are not, before they are looked at."""
+    if leaky:
+        LOGGER.warning("warning: accuracies on this data set flatter: %s", leaky)
+    names = {*config.objectives.names, *config.constraints}
+    if (
+        config.training.best_by == "accuracy"
+        and "balanced_accuracy" in names
+        and "accuracy" not in names
+    ):
+        LOGGER.warning("warning: training keeps the look of best accuracy, not balanced accuracy;"
+                       " training.best_by = 'balanced_accuracy' changes that")  # fmt: skip
 
 
 def _check_ladder(config: Config) -> None:
@@ -186,6 +205,7 @@ def _known_box(config: Config, space: DesignSpace, objectives: Sequence[Metric])
     """The box from the configuration, else from a fixed sample of the space; never from a front."""
     wanted = {metric.name for metric in objectives}
     box: Box = {"accuracy": (1.0, 1.0 / space.classes), "utilisation": (1.0, 0.0)}
+    box |= {"balanced_accuracy": box["accuracy"], "kappa": (1.0, 0.0)}
     box |= {"spike_rate": (0.0, 1.0), "accuracy_on_chip_std": (0.0, WIDEST_SPREAD)}
     box |= {"accuracy_on_chip_stderr": (0.0, WIDEST_SPREAD)}
     box |= {name: box["accuracy"] for name in wanted if is_accuracy_on_chip(name)}

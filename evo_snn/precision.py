@@ -21,7 +21,6 @@ from evo_snn.from_cnn import FINE_TUNING
 from evo_snn.measured import Measured
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import TrainableNetwork, build, deploy
-from evo_snn.snn.quantization import NORMAL_STEP
 from evo_snn.snn.tensors import read_tensors, restore
 from evo_snn.trained import weights_of_trained
 from evo_snn.training import (
@@ -36,6 +35,7 @@ from evo_snn.training import (
 )
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
+from genomes.quantizers import MOST_BITS
 from hardware import Chip, Cost, estimate
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from evo_snn.run import Run
 
 STEPS = (1, 2, 3, 4, 6, 8)
-BITS = (2, 3, 4, 6, 8)
+BITS = (1, 2, 3, 4, 6, 8)
 """What is tried where nobody says, beside the design's own."""
 
 MOST_STEPS = 1024
@@ -133,7 +133,6 @@ def checked_grid(
     Raises:
         RequestError: a number that no network can have, or other steps than an event stream has.
     """
-    narrowest, widest = min(NORMAL_STEP), max(NORMAL_STEP)
     for one in steps:
         if architecture.frames and one != architecture.time_steps:
             allowed = f"{architecture.time_steps}, in which the network reads its frames"
@@ -141,8 +140,8 @@ def checked_grid(
         if not 1 <= one <= MOST_STEPS:
             raise RequestError("--steps", one, f"whole numbers from 1 to {MOST_STEPS}")
     for one in bits:
-        if not narrowest <= one <= widest:
-            raise RequestError("--bits", one, f"whole numbers from {narrowest} to {widest}")
+        if not 1 <= one <= MOST_BITS:
+            raise RequestError("--bits", one, f"whole numbers from 1 to {MOST_BITS}")
     return [(step, width) for step in sorted(set(steps)) for width in sorted(set(bits))]
 
 
@@ -221,4 +220,6 @@ def _tuned(
         seed=seed,
         goes_on=True,
         augment=settings.augment,
+        best_by=settings.best_by,
+        class_weights=settings.class_weights,
     ).measured

@@ -37,7 +37,16 @@ RECOSTED = (*KNOWN_COSTS, "energy_uj", "energy_delay_uj_ms", "energy_delay_area_
 """Metrics that are computed anew."""
 
 _OF_THE_NETWORK = frozenset(
-    {"accuracy", "parameters", "operations", "time_steps", "spikes", "spike_rate"}
+    {
+        "accuracy",
+        "balanced_accuracy",
+        "kappa",
+        "parameters",
+        "operations",
+        "time_steps",
+        "spikes",
+        "spike_rate",
+    }
 )
 _OWN = "the run's"
 

@@ -31,6 +31,7 @@ CONFIGURATION = "config"  # TOML, as the run began
 PLUGINS = "plugins"
 DATA_DIGEST = "data_digest"
 DEVICE_DIGEST = "device_digest"  # of a user's device file
+LEAKY = "leaky"  # why accuracies flatter, of a data set where they do
 ON_CHIP_PATH = "on_chip_path"  # how accuracies on the chip were measured
 
 _FIXED_COLUMNS = {
@@ -136,6 +137,12 @@ class Run:
         with self._store() as store:
             digest: str | None = store.meta(DATA_DIGEST)
         return digest
+
+    @cached_property
+    def leaky(self) -> str:
+        """Why the accuracies of the run flatter: parts of its data set overlap; "" if not so."""
+        with self._store() as store:
+            return str(store.meta(LEAKY, ""))
 
     @cached_property
     def on_chip_path(self) -> Literal["fast", "exact"] | None:

@@ -32,6 +32,7 @@ from genomes.errors import RequestError
 from genomes.genes import Choice, Gene
 from genomes.options import CommonOptions, decisions, switched_on
 from genomes.space import SearchSpace
+from genomes.weight_genes import check_weights, chosen_weights, weight_genes
 
 Source = Layer | tuple[int, ...]
 """What a layer reads: another layer's map, or the input, of which the shape is given."""
@@ -151,6 +152,7 @@ class ConvolutionalSpace(SearchSpace):
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: CommonOptions) -> None:
         super().__init__(input_shape, classes, options)
+        check_weights(options)
         if len(self.input_shape) - 1 not in self.dimensions:
             raise RequestError("data", f"samples of shape {self.input_shape}", self.input_form)
 
@@ -170,7 +172,7 @@ class ConvolutionalSpace(SearchSpace):
 
     def _genes_of_any_layer(self, name: str) -> Iterator[Gene]:
         """The genes that every layer of every space has, the read-out included."""
-        yield Gene(f"{name}.weight_bits", self.options.weight_bits)
+        yield from weight_genes(self.options, name)
         yield from switched_on(self.options, name)
 
     @abstractmethod
@@ -242,7 +244,7 @@ class ConvolutionalSpace(SearchSpace):
             kernel=tuple(axis.kernel for axis in axes),
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
-            weight_bits=chosen.number(f"{name}.weight_bits"),
+            **chosen_weights(chosen, name),
             input_bits=bits_of(peak) if before else chosen.number("input_bits"),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
@@ -277,7 +279,7 @@ class ConvolutionalSpace(SearchSpace):
             kernel=(),
             stride=(),
             padding=(),
-            weight_bits=chosen.number("readout.weight_bits"),
+            **chosen_weights(chosen, "readout"),
             input_bits=bits_of(source.peak),
             pool=(),
             pool_kind="max",

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from genomes.architecture import NeuronKind, Reset, Surrogate
 from genomes.genes import Choice, Gene, GeneKind
+from genomes.quantizers import MOST_BITS, Quantizer
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,16 @@ class CommonOptions(BaseModel):
         AfterValidator(ascending),
     ] = Field((0.25, 0.5, 0.75, 1.0), description="initial firing threshold")
     weight_bits: Annotated[
-        tuple[Annotated[Integer, Field(ge=2, le=8)], ...],
+        tuple[Annotated[Integer, Field(ge=1, le=MOST_BITS)], ...],
         Field(min_length=1),
         AfterValidator(ascending),
     ] = Field((2, 3, 4, 5, 6, 7, 8), description="bits of a layer's weights, each layer its own")
+    quantizers: Annotated[
+        tuple[Quantizer, ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("quantizer", "categorical", "layer"),
+    ] = Field(("uniform",), description="levels of a layer's weights: uniform, power_of_two")
     time_steps: Annotated[
         tuple[Annotated[Integer, Field(ge=1, le=128)], ...],
         Field(min_length=1),

@@ -75,10 +75,12 @@ def test_only_the_command_line_imports_analysis():
 def test_analysis_sees_runs_and_never_the_search():
     allowed = {
         "candidate",
+        "class_map",
         "config",
         "config_file",
         "datasets",
         "guard",
+        "measured",
         "pareto",
         "recost",
         "run",

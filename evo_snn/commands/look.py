@@ -85,6 +85,7 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
                 **candidate.summary(),
                 **({"chip": chip} if chip else {}),
                 **({"on_chip_path": run.on_chip_path} if run.on_chip_path else {}),
+                **({"leaky": run.leaky} if run.leaky else {}),
                 "violations": dict(candidate.violations),
                 "failure": candidate.failure,
                 "training_steps": candidate.training_steps,
@@ -101,6 +102,7 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
         return
     print_values(f"candidate {candidate.key}", _facts(candidate))
     print_values("\nmetrics", candidate.metrics)
+    print_leaky(run.leaky)
     if run.on_chip_path:
         print_lines(f"  accuracies on the chip by the {run.on_chip_path} path")
     _print_rungs(run, candidate)
@@ -135,7 +137,8 @@ def document(run: "Run", table: "pd.DataFrame") -> dict[str, Any]:
     objectives = [
         {"name": each.name, "maximise": each.maximise, "unit": each.unit} for each in run.objectives
     ]
-    return {"objectives": objectives, "candidates": rows}
+    leaky = {"leaky": run.leaky} if run.leaky else {}
+    return {"objectives": objectives, **leaky, "candidates": rows}
 
 
 def print_front(run: "Run", table: "pd.DataFrame") -> None:
@@ -156,6 +159,13 @@ def print_candidates(title: str, run: "Run", table: "pd.DataFrame") -> None:
         for row in table.to_dict("records")
     ]
     print_table(title, ("key", "state", "generation", *headers), rows)
+    print_leaky(run.leaky)
+
+
+def print_leaky(why: str) -> None:
+    """Say beneath figures of accuracy that they flatter, where they do."""
+    if why:
+        print_lines(f"accuracies flatter: {why}")
 
 
 def print_least_infeasible(run: "Run") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.datasets.ground import Ground
 from evo_snn.datasets.groups import split_groups
 from evo_snn.datasets.lazy import Inputs, Lazy
 from genomes.errors import RequestError
@@ -51,6 +52,7 @@ class Parts:
         frames: Frames of an input, its first axis; 0 where it stands still.
         leaky: Why figures on validation and test flatter; "" where they do not.
         validation: The validation part, where the data set has its own; then none is carved.
+        ground: Where the examples lie in a scene; None where they come from none.
     """
 
     train: Split
@@ -61,6 +63,7 @@ class Parts:
     frames: int = 0
     leaky: str = ""
     validation: Split | None = None
+    ground: Ground | None = None
 
     def __iter__(self) -> Iterator[Any]:
         """Training part, test part, labels: the tuple that parts were once."""
@@ -82,6 +85,7 @@ class Dataset:
         names: What the classes are called; empty where that is not known.
         frames: Frames of an input, the first axis after N; 0 where inputs stand still.
         leaky: Why figures on validation and test flatter; "" where they do not.
+        ground: Where the examples lie in a scene; None where they come from none.
     """
 
     name: str
@@ -92,6 +96,7 @@ class Dataset:
     names: tuple[str, ...] = ()
     frames: int = 0
     leaky: str = ""
+    ground: Ground | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -117,7 +122,7 @@ def make_dataset(
             divided so that each class is on both sides.
     """
     parts = parts if isinstance(parts, Parts) else Parts(*parts)
-    train, validation = parts.train, parts.validation
+    train, validation, ground = parts.train, parts.validation, parts.ground
     if validation is None:
         _check_classes(parts)
         if parts.groups is None:
@@ -125,6 +130,7 @@ def make_dataset(
         else:
             kept, held = split_groups(train.y, parts.groups, validation_fraction, seed)
         train, validation = train.take(kept), train.take(held)
+        ground = ground and ground.carved(kept, held)
     return Dataset(
         name,
         train,
@@ -134,6 +140,7 @@ def make_dataset(
         parts.names,
         parts.frames,
         parts.leaky,
+        ground,
     )
 
 

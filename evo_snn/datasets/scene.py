@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from evo_snn.datasets.base import Parts, Split, at_most, split_stratified
 from evo_snn.datasets.blocks import Pixels, at_random, by_blocks
 from evo_snn.datasets.cubes import Scene, read_scene
+from evo_snn.datasets.ground import UNKNOWN, Ground
 from evo_snn.datasets.lazy import Lazy, settled
 from evo_snn.datasets.loader import Options, OwnLoader, Share, SizeOptions, Whole
 from evo_snn.datasets.reading import bad, check_finite, class_indices, numeric_arrays
@@ -131,12 +132,12 @@ def scene_parts(scene: Scene, options: SceneOptions, names: tuple[str, ...] = ()
     scaled = _scaled(scene.cube, pixels.train, options.components)
     reach = options.patch // 2
     mirrored = np.pad(scaled, ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    flat = scene.truth.reshape(-1)
-    labels = np.array(pixels.labels)
+    every = Patches(np.arange(rows * columns), mirrored, options.patch)
+    known = np.isin(scene.truth, pixels.labels)
+    truth = np.where(known, np.searchsorted(pixels.labels, scene.truth), UNKNOWN).astype(np.int64)
 
     def split(chosen: NDArray[np.int64]) -> Split:
-        y = np.searchsorted(labels, flat[chosen]).astype(np.int64)
-        return Split(settled(Patches(chosen, mirrored, options.patch)), y)
+        return Split(settled(every.take(chosen)), truth.reshape(-1)[chosen])
 
     return Parts(
         split(pixels.train),
@@ -145,6 +146,7 @@ def scene_parts(scene: Scene, options: SceneOptions, names: tuple[str, ...] = ()
         groups=pixels.blocks,
         names=_names(scene, pixels.labels, names),
         leaky="" if options.split == "blocks" else "random pixels: patches of all parts overlap",
+        ground=Ground(truth, every, pixels.train, pixels.test),
     )
 
 

@@ -5,15 +5,15 @@ whose upper bound is the threshold, in steps of 1/T (B. Rueckauer et al., Front.
 2017). So weights and batch normalisation are copied, and
 
 - the threshold is a percentile of the positive currents over training data (robust normalisation,
-  same source, section 2.2.2), in place of the bound that the CNN was trained with;
+  same source), in place of the bound that the CNN was trained with;
 - half a step of the rate, threshold / 2T, is added to the current, so that the rate is rounded to
   the nearest step instead of down (S. Deng & S. Gu, ICLR 2021), and what half a threshold leaks;
 - the neuron leaks as little as a chip's leak can. Norse's leak scales the current too,
   v += leak (i - v), so the current is divided by it.
 
 A neuron with hard reset loses what exceeds its threshold, a `lif` neuron's synaptic current lags
-behind, and one that fires once has no rate: of these the conversion is a warm
-start for training, not the same function.
+behind, and one that fires once has no rate: of these the conversion is a warm start for training,
+not the same function.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from evo_snn.snn.network import TrainableNetwork, build, slot
 from evo_snn.snn.quantization import LEAK_STEPS
 from evo_snn.snn.relu import ReLUNetwork
 from evo_snn.snn.tensors import named_tensors
-from genomes.architecture import Layer, Neuron
+from genomes.architecture import Layer, Neuron, Node
 
 PERCENTILES = (90.0, 95.0, 99.0, 99.9)
 """Percentiles that are tried. Rueckauer et al. recommend 99.0 to 99.999 for many time steps; of few
@@ -101,10 +101,10 @@ def rebound(cnn: ReLUNetwork, batches: list[Tensor], bounds: Mapping[str, float]
 def _mean_input_of_readouts(cnn: ReLUNetwork, batches: list[Tensor]) -> dict[str, float]:
     """The mean of what each layer without batch normalisation reads, by its name."""
     sums: dict[str, float] = {}
-    plain = {one.layer.name for one in cnn.trainable_layers() if not hasattr(one, "scale")}
+    plain = {layer.name for layer in cnn.architecture.readouts}
 
-    def add(layer: Layer, source: Tensor, _spikes: Tensor | None) -> None:
-        if layer.name in plain:
+    def add(layer: Layer | Node, source: Tensor | None, _spikes: Tensor | None) -> None:
+        if layer.name in plain and source is not None:
             sums[layer.name] = sums.get(layer.name, 0.0) + float(source.mean())
 
     was_training = cnn.training
@@ -119,7 +119,8 @@ def _mean_input_of_readouts(cnn: ReLUNetwork, batches: list[Tensor]) -> dict[str
 def converted(cnn: ReLUNetwork, seed: int, kernel: str = "auto") -> TrainableNetwork:
     """The spiking network of a CNN: its architecture's neurons, the CNN's weights.
 
-    Each layer's current is scaled so that its neurons start from the threshold of their genes.
+    Each layer's current is scaled so that its neurons start from the threshold of their genes, but
+    for currents that nodes add up.
 
     Args:
         cnn: the trained CNN, in whose place the network fires at rates that follow its activations.
@@ -133,30 +134,26 @@ def converted(cnn: ReLUNetwork, seed: int, kernel: str = "auto") -> TrainableNet
         own[name].copy_(found[name])
     steps = architecture.time_steps
     bounds = {name: float(neuron.bound) for name, neuron in cnn.activations().items()}
-    for layer in architecture.layers:
-        if layer.neuron is not None:
-            bound = bounds.pop(slot(layer.name))
-            factor = layer.neuron.threshold / bound / _gain(layer.neuron)
-            own[f"{layer.name}/scale"].mul_(factor)
-            own[f"{layer.name}/shift"].add_(bound * _half_a_step(layer.neuron, steps)).mul_(factor)
-            _set_leak(own, layer.name)
-    for node in architecture.nodes:
-        # its current is other nodes' too, so the neuron follows the current here
-        if node.neuron is not None:
-            bound = bounds.pop(slot(node.name)) * _gain(node.neuron)
-            own[f"{node.name}/threshold"].fill_(bound)
-            _set_leak(own, node.name)
+    for element in architecture.order:
+        if element.neuron is None:
+            continue
+        name, gain = element.name, _gain(element.neuron)
+        if isinstance(element, Node) or name in network.linked:
+            # others add up the same current, so the threshold follows it here
+            own[f"{name}/threshold"].fill_(bounds[slot(name)] * gain)
+        else:
+            factor = element.neuron.threshold / bounds[slot(name)] / gain
+            more = bounds[slot(name)] * _half_a_step(element.neuron, steps)
+            own[f"{name}/scale"].mul_(factor)
+            own[f"{name}/shift"].add_(more).mul_(factor)
+        if f"{name}/leak" in own:
+            own[f"{name}/leak"].fill_(LEAST_LEAK)
     return network
 
 
 def is_same_function(neurons: Iterable[Neuron]) -> bool:
     """Whether neurons' rates follow a clipped ReLU as the steps grow many; else a warm start."""
     return all(one.kind != "lif" and one.reset == "subtract" and not one.once for one in neurons)
-
-
-def _set_leak(tensors: Mapping[str, Tensor], name: str) -> None:
-    if f"{name}/leak" in tensors:
-        tensors[f"{name}/leak"].fill_(LEAST_LEAK)
 
 
 def _half_a_step(neuron: Neuron, steps: int) -> float:

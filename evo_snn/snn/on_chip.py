@@ -23,6 +23,7 @@ from evo_snn.snn.quantization import straight_through
 from evo_snn.snn.reads import Converter, ReadLayer, read_groups
 from genomes.architecture import Layer
 from genomes.errors import unknown_name
+from genomes.quantizers import stored_bits
 from hardware.chip import Chip
 from hardware.conditions import Conditions
 from hardware.conductance import (
@@ -231,7 +232,11 @@ class _Place:
         active = rate * max(map(len, groups)) / max(map(len, blocks))
         columns = int(chip.number("crossbar_columns"))
         return cls(
-            Stored.of(levels.flatten(1), encoding(chip, layer.weight_bits), table),
+            Stored.of(
+                levels.flatten(1),
+                encoding(chip, stored_bits(layer.weight_bits, layer.quantizer)),
+                table,
+            ),
             conditions,
             Wiring(conditions.wire_ohm, active, tuple(blocks), columns),
             read,

@@ -102,8 +102,8 @@ class ReadLayer(DeployedLayer):
         bits = encoding.weight_bits + encoding.cell_bits + self.layer.input_bits
         return torch.float64 if fan_in << bits >= 2**24 else self.scale.dtype
 
-    def forward(self, source: Tensor) -> Tensor:
-        """(N, *in_shape) → (N, *neuron_shape)."""
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) as the ADCs give it, and ``unit()``."""
         codes = source.to(self.cells.dtype)
         if self.layer.source == INPUT:
             codes = (codes * input_codes(self.layer)).round()
@@ -117,7 +117,7 @@ class ReadLayer(DeployedLayer):
             ideal = membrane_input(self.layer, codes, self.present(codes.dtype))
             plain = membrane_input(self.layer, source, self.present(source.dtype))
             values = plain + ((values - ideal) / input_codes(self.layer)).to(source.dtype)
-        return self.scaled(values.to(source.dtype))
+        return values.to(source.dtype), self.unit()
 
     def _pieces(self, codes: Tensor) -> Sequence[Tensor]:
         positions = prod(self.layer.out_shape[1:])

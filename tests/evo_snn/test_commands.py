@@ -318,6 +318,7 @@ def test_train_reports_each_design(command, stand_in, finished_run):
                 "key": keys,
                 "validation_accuracy": [0.5] * len(keys),
                 "test_accuracy": [float("nan")] * len(keys),
+                "test_recalls": [{"0": 0.25, "1": None}] * len(keys),
             }
         )
 
@@ -331,8 +332,8 @@ def test_train_reports_each_design(command, stand_in, finished_run):
     assert (status, err) == (0, "")
     assert asked == [(finished_run.folder, [first, second], 2)]
     assert json.loads(out) == [
-        {"key": first, "validation_accuracy": 0.5},
-        {"key": second, "validation_accuracy": 0.5},
+        {"key": key, "validation_accuracy": 0.5, "test_recalls": {"0": 0.25, "1": None}}
+        for key in (first, second)
     ]
     status, out, _ = command("train", finished_run.folder, first)
     assert (status, asked[-1][2]) == (0, None)

@@ -82,3 +82,24 @@ def test_frames_are_refused_before_anything_is_searched(monkeypatch):
     monkeypatch.setattr("evo_snn.plan.dataset", lambda section: replace(still, frames=4))
     with pytest.raises(RequestError, match=r"data\.name: got 'digits'.*do not read frames yet"):
         plan_of()
+
+
+@pytest.mark.parametrize(
+    ("names", "best_by", "warned"),
+    [
+        (["balanced_accuracy", "area_mm2"], "accuracy", True),
+        (["balanced_accuracy", "area_mm2"], "balanced_accuracy", False),
+        (["accuracy", "balanced_accuracy"], "accuracy", False),
+        (["accuracy", "area_mm2"], "accuracy", False),
+    ],
+)
+def test_training_for_another_accuracy_than_the_objective_is_said(names, best_by, warned, caplog):
+    caplog.set_level("WARNING", logger="evo_snn")
+    plan = plan_of(objectives__names=names, training__best_by=best_by)
+    assert ("training.best_by" in caplog.text) == warned
+    assert set(plan.box) == set(names)
+
+
+def test_the_box_of_accuracies_is_from_chance_to_one():
+    plan = plan_of(objectives__names=["balanced_accuracy", "kappa"])
+    assert plan.box == {"balanced_accuracy": (1.0, 0.1), "kappa": (1.0, 0.0)}

@@ -150,9 +150,9 @@ class Looks:
         monkeypatch.setattr(training, "F", functional)
         monkeypatch.setattr(training, "measure", self.measure)
 
-    def cross_entropy(self, scores, y):
+    def cross_entropy(self, scores, y, weight):
         self.steps += 1
-        return F.cross_entropy(scores, y)
+        return F.cross_entropy(scores, y, weight)
 
     def measure(self, network, samples):
         self.at.append(self.steps)
@@ -198,6 +198,42 @@ def test_the_best_look_is_kept_and_of_equal_ones_the_latest(
     assert result.rates == {"at": [4, 8, 12][best]}
     assert equal(named_tensors(deploy(network)), spy.seen[best])
     assert not equal(spy.seen[best], spy.seen[best - 1])
+
+
+@pytest.mark.parametrize(("best_by", "best"), [("accuracy", 0), ("balanced_accuracy", 1)])
+def test_looks_are_compared_by_what_is_asked_for(best_by, best, architecture, samples, monkeypatch):
+    # the first look is right more often, the second in the small class too
+    looks = iter([np.array([[90, 0], [10, 0]]), np.array([[70, 20], [0, 10]])])
+    monkeypatch.setattr(training, "measure", lambda *_: Measured(next(looks)))
+    result = fitted(architecture, samples, looks=2, best_by=best_by)
+
+    assert result.accuracy == [0.9, 0.8][best]
+
+
+def test_weights_of_classes_are_the_inverse_of_their_size(architecture, samples, monkeypatch):
+    train = Samples(samples[0].x[:8], torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]))
+    seen = []
+
+    def cross_entropy(scores, y, weight):
+        seen.append(weight)
+        return F.cross_entropy(scores, y, weight)
+
+    monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
+    weights = [
+        fitted(architecture, (train, samples[1]), steps=1, looks=1, class_weights=kind).tensors
+        for kind in ("none", "balanced")
+    ]
+
+    # 8 samples of 2 classes: 8 / (2 x 6) and 8 / (2 x 2)
+    assert seen[0] is None
+    assert seen[1].tolist() == pytest.approx([2 / 3, 2.0])
+    assert not equal(*weights)
+
+
+def test_a_class_without_samples_weighs_nothing():
+    found = training._class_weights(torch.tensor([0, 0, 2]), 3, "balanced")
+
+    assert found.tolist() == pytest.approx([3 / 4, 0, 3 / 2])
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -262,8 +298,8 @@ def test_the_learning_rate_rises_once_and_never_vanishes(steps, warm_up):
 
 
 def test_a_loss_that_is_no_number_ends_the_training(architecture, samples, monkeypatch):
-    def cross_entropy(scores, y):
-        return F.cross_entropy(scores, y) * torch.nan
+    def cross_entropy(scores, y, weight):
+        return F.cross_entropy(scores, y, weight) * torch.nan
 
     monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
     with pytest.raises(TrainingDivergedError, match="the loss is nan after 4 steps"):
@@ -341,15 +377,18 @@ def test_batches_follow_their_generator():
 def test_measuring_counts_over_all_batches():
     sizes = []
 
-    def network(x, observe):
-        sizes.append(len(x))
-        return F.one_hot(x.long(), 3).float()
+    class Counting:
+        architecture = SimpleNamespace(carriers={}, exit=None)
+
+        def decisions(self, x, observe):
+            sizes.append(len(x))
+            return F.one_hot(x.long(), 3).float().unsqueeze(0)
 
     y = torch.arange(600) % 3
     x = y.clone().float()
     x[[0, 300, 599]] = (x[[0, 300, 599]] + 1) % 3  # one mistake in each batch
 
-    found = measure(network, Samples(x, y))
+    found = measure(Counting(), Samples(x, y))
 
     assert (found.accuracy, found.rates) == (597 / 600, {})
     assert found.confusion.tolist() == [[198, 2, 0], [0, 200, 0], [1, 0, 199]]

@@ -282,3 +282,19 @@ def test_indian_pines_in_blocks_has_to_leave_classes_out():
     spectra = load_dataset("spectra", SHARED / "hsi_indian_pines_train695_pixels.npz")
     assert spectra.input_shape == (1, 200)
     assert spectra.classes == 16
+
+
+@pytest.mark.parametrize("split", ["blocks", "random"])
+def test_the_ground_knows_where_examples_lie(tmp_path, split):
+    x, gt = cube()
+    np.savez(tmp_path / "scene.npz", x=x, gt=gt)
+    data = load_dataset("scene", tmp_path / "scene.npz", options={"patch": 3, "split": split})
+
+    assert data.ground.truth.shape == gt.shape
+    assert (data.ground.truth == gt.astype(int) - 1).all()  # classes 1, 2, 3
+    assert len(data.ground.inputs) == gt.size
+    for part in ("train", "validation", "test"):
+        places = getattr(data.ground, part)
+        assert len(places)
+        assert (data.ground.inputs[places] == np.asarray(getattr(data, part).x)).all()
+        assert (data.ground.truth.reshape(-1)[places] == getattr(data, part).y).all()

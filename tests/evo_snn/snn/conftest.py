@@ -30,6 +30,11 @@ OTHERS = {
 }
 """Shapes and options of the other spaces."""
 
+WEIGHT_CASES = [("weights", number) for number in range(count(12, 60))]
+
+WEIGHTS = {"weight_bits": [1, 2, 3, 4, 8], "quantizers": ["uniform", "power_of_two"]}
+"""Options of weights; of them alone are the cases ``weights``, of the plain space."""
+
 OTHER_CASES = [(name, number) for name in OTHERS for number in range(count(4, 50))]
 
 
@@ -94,7 +99,7 @@ def switched(number):
     }
 
 
-def random_architecture(number):
+def random_architecture(number, options=None):
     """Small and odd: every neuron in turn, 1 to 3 dimensions, deep stages with links."""
     rng = np.random.default_rng(number)
     space = make_space(
@@ -112,6 +117,7 @@ def random_architecture(number):
             "input_bits": int(rng.choice([1, 3, 8])),
             "state_bits": int(rng.choice([6, 12, 32])),
             **switched(number),
+            **(options or {}),
         },
     )
     return space.decode(space.sample(1, rng)[0])
@@ -162,9 +168,12 @@ def train_a_little(network, x, generator, steps=3):
     network.project()
 
 
-@lru_cache(maxsize=CASES + len(OTHER_CASES))
+@lru_cache(maxsize=CASES + len(OTHER_CASES) + len(WEIGHT_CASES))
 def make_case(number, name="plain"):
-    architecture = random_architecture(number) if name == "plain" else architecture_of(name, number)
+    if name in ("plain", "weights"):
+        architecture = random_architecture(number, WEIGHTS if name == "weights" else None)
+    else:
+        architecture = architecture_of(name, number)
     generator = torch.Generator().manual_seed(number)
     x = torch.rand(6, *architecture.input_shape, generator=generator, dtype=torch.float64)
     trained = build(architecture, number).double()
@@ -175,7 +184,7 @@ def make_case(number, name="plain"):
 
 @pytest.fixture(
     scope="session",
-    params=[*(("plain", number) for number in range(CASES)), *OTHER_CASES],
+    params=[*(("plain", number) for number in range(CASES)), *OTHER_CASES, *WEIGHT_CASES],
     ids=lambda one: f"{one[0]}-{one[1]}",
 )
 def case(request):
@@ -197,6 +206,12 @@ def other_cases():
         name: [make_case(number, name) for one, number in OTHER_CASES if one == name]
         for name in OTHERS
     }
+
+
+@pytest.fixture(scope="session")
+def weight_cases():
+    """Those of every option of weights."""
+    return [make_case(number, name) for name, number in WEIGHT_CASES]
 
 
 @pytest.fixture

@@ -58,6 +58,15 @@ def test_the_other_spaces_fold_crop_pool_stride_and_go_deep(other_cases):
     assert not all(windows)
 
 
+def test_the_cases_of_weights_hold_every_width_and_quantizer(weight_cases):
+    layers = [layer for case in weight_cases for layer in case.architecture.layers]
+
+    assert {layer.weight_bits for layer in layers} == {1, 2, 3, 4, 8}
+    powers = {layer.weight_bits for layer in layers if layer.quantizer == "power_of_two"}
+    assert powers == {3, 4}
+    assert any(layer.weight_bits == 1 and layer.neuron is None for layer in layers)
+
+
 def test_a_training_step_gives_finite_gradients(case):
     network = copy.deepcopy(case.trained).train()
     y = torch.arange(len(case.x)) % case.architecture.classes

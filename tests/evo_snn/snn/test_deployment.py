@@ -13,6 +13,7 @@ from evo_snn.snn.products import product
 from evo_snn.snn.quantization import quantized_state
 from genomes.architecture import INPUT
 from genomes.spaces import make_space
+from tests.evo_snn.snn.alphabets import levels_of
 
 
 def test_folding_changes_no_spike_and_no_score(case, seen):
@@ -29,13 +30,10 @@ def test_folding_changes_no_spike_and_no_score(case, seen):
 def test_a_layer_is_its_levels_one_scale_and_one_bias_a_channel(case):
     for layer in case.deployed.layers.values():
         levels = layer.levels
-        largest = 2 ** (layer.layer.weight_bits - 1) - 1
+        alphabet = levels_of(layer.layer.weight_bits, layer.layer.quantizer)
         assert levels.dtype == torch.int8
         assert levels.shape == layer.layer.weight_shape
-        assert int(levels.min()) >= -largest
-        assert int(levels.max()) <= largest
-        for channel in levels:
-            assert len(channel.unique()) <= 2**layer.layer.weight_bits - 1
+        assert set(levels.unique().tolist()) <= set(alphabet)
         assert layer.scale.shape == layer.bias.shape == (layer.layer.out_channels,)
         assert (layer.scale > 0).all()
         buffers = sum(tensor.numel() for tensor in layer.buffers())
@@ -246,7 +244,8 @@ def test_state_bits_of_the_workload_are_those_of_the_neurons(case):
         if layer.neuron:
             neuron = case.deployed.neurons[layer.name.replace(".", "_")]
             variables = 2 if neuron.dynamics.kind == "lif" else 1
-            assert work.neuron_state_bits == variables * neuron.dynamics.state_bits
+            flag = int(neuron.dynamics.once)  # whether it has fired
+            assert work.neuron_state_bits == variables * neuron.dynamics.state_bits + flag
         else:
             deployed = list(case.deployed.layers.values())[-1]
             largest = deployed.levels.abs().flatten(1).sum(1).max() * (2**work.input_bits - 1)
