@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.effects import figure_of_effects, save_effects
     from analysis.figures import save_figures
     from analysis.fronts import plot_front, plot_pairs, plot_parallel
+    from analysis.precision import figure_of_precision
     from analysis.recosting import figure_of_recosting
     from analysis.sweeps import figure_of_sensitivity, figure_of_sweep
 
@@ -27,6 +28,7 @@ __all__ = [
     "figure_of_cost",
     "figure_of_costs",
     "figure_of_effects",
+    "figure_of_precision",
     "figure_of_recosting",
     "figure_of_sensitivity",
     "figure_of_sweep",
@@ -46,6 +48,7 @@ _HOMES = {
     "figure_of_cost": "analysis.breakdowns",
     "figure_of_costs": "analysis.breakdowns",
     "figure_of_effects": "analysis.effects",
+    "figure_of_precision": "analysis.precision",
     "figure_of_recosting": "analysis.recosting",
     "figure_of_sensitivity": "analysis.sweeps",
     "figure_of_sweep": "analysis.sweeps",

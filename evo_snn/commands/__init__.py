@@ -25,6 +25,7 @@ from evo_snn.commands.init import init
 from evo_snn.commands.look import candidates, front, show
 from evo_snn.commands.names import datasets, objectives, spaces
 from evo_snn.commands.output import say, visible
+from evo_snn.commands.precision import precision
 from evo_snn.commands.recost import recost
 from evo_snn.commands.resume import resume
 from evo_snn.commands.status import status
@@ -45,6 +46,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     show,
     check,
     train,
+    precision,
     recost,
     ablate,
     estimate,
