@@ -33,7 +33,7 @@ from genomes.errors import RequestError
 from genomes.genes import Choice, Gene
 from genomes.options import CommonOptions, decisions, switched_on
 from genomes.space import SearchSpace
-from genomes.weight_genes import check_weights, chosen_weights, weight_genes
+from genomes.weight_genes import READOUT, check_weights, chosen_weights, weight_genes
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class ConvolutionalSpace(SearchSpace):
             Gene("threshold", options.thresholds),
             *switched_on(options),
             *self._layer_genes(),
-            *self._genes_of_any_layer("readout"),
+            *self._genes_of_any_layer(READOUT),
         )
 
     def _genes_of_any_layer(self, name: str) -> Iterator[Gene]:
@@ -273,7 +273,7 @@ class ConvolutionalSpace(SearchSpace):
             kernel=tuple(axis.kernel for axis in axes),
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
-            **chosen_weights(chosen, name),
+            **chosen_weights(chosen, self.options, name, width),
             input_bits=bits_of(peak) if before else chosen.number("input_bits"),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
@@ -302,14 +302,14 @@ class ConvolutionalSpace(SearchSpace):
 
     def _readout(self, chosen: Chosen, source: Layer | Spikes) -> Layer:
         return Layer(
-            name="readout",
+            name=READOUT,
             source=source.name,
             in_shape=source.stored_shape,
             out_channels=self.classes,
             kernel=(),
             stride=(),
             padding=(),
-            **chosen_weights(chosen, "readout"),
+            **chosen_weights(chosen, self.options, READOUT, self.classes),
             input_bits=bits_of(source.peak),
             pool=(),
             pool_kind="max",
