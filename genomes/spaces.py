@@ -19,10 +19,18 @@ from genomes.plugins import SPACES, broken, find, installed, left_out, load, ori
 from genomes.signal import SignalSpace
 from genomes.space import SearchSpace
 from genomes.spectrum import SpectrumSpace
+from genomes.spikenas_bench import SpikenasBenchSpace
 
 OWN_SPACES: Mapping[str, type[SearchSpace]] = {
     space.name: space
-    for space in (PlainSpace, CellSpace, HyperspectralSpace, SpectrumSpace, SignalSpace)
+    for space in (
+        PlainSpace,
+        CellSpace,
+        SpikenasBenchSpace,
+        HyperspectralSpace,
+        SpectrumSpace,
+        SignalSpace,
+    )
 }
 
 
