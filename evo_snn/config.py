@@ -300,6 +300,16 @@ def _interval(value: Any) -> Any:
     return value
 
 
+class AblationSection(_Section):
+    """``[ablation]``: the run measures what choices contribute (docs/ablation.md).
+
+    In place of a search it evaluates a designed sample, of which each generation is one random
+    base with its changes. ``genes`` are patterns of the genes, or of the roles, to change.
+    """
+
+    genes: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ("*",)
+
+
 class WorkersSection(_Section):
     """``[workers]``: how many candidates are evaluated at a time, where, and within what limits.
 
@@ -355,6 +365,7 @@ class Config(_Section):
     inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
     hardware: HardwareSection = Field(default_factory=HardwareSection)
     on_chip: OnChipSection | None = None
+    ablation: AblationSection | None = None
     objectives: ObjectivesSection = Field(default_factory=ObjectivesSection)
     constraints: dict[str, Annotated[Real | Bounds, BeforeValidator(_constraint)]] = Field(
         default_factory=dict

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from evo_snn.measured import Measured
 from genomes.architecture import Architecture
 from genomes.training_work import training_work
 from genomes.workload import Workload
@@ -24,6 +25,15 @@ KNOWN_COSTS = (
 )  # fmt: skip
 """Costs that do not depend on spike rates."""
 
+TIMES = ("latency_ms", "interval_ms")
+"""Those of them that depend on how soon inferences end, where they end early."""
+
+
+def measured_workload(architecture: Architecture, measured: Measured) -> Workload:
+    """What a chip executes with measured spike rates, and as long as inferences took."""
+    workload = architecture.workload.with_rates(measured.rates)
+    return architecture.ended(workload, measured.ends) if measured.ends else workload
+
 
 def measured_metrics(
     architecture: Architecture, workload: Workload, cost: Cost
@@ -31,8 +41,11 @@ def measured_metrics(
     """The package's metrics but those of accuracy, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
-    spiking = [n for n, layer in zip(neurons, architecture.layers, strict=True) if layer.neuron]
-    per_step = sum(n * rate for n, rate in zip(neurons, rates, strict=True))
+    parts = zip(neurons, architecture.parts, strict=True)
+    spiking = [n for n, (layer, _) in parts if not layer.is_readout]
+    fired = [n * rate for n, rate in zip(neurons, rates, strict=True)]
+    per_step = sum(fired)
+    executed = sum(n * layer.executed for n, layer in zip(fired, workload.layers, strict=True))
     return {
         **architecture_metrics(architecture),
         "area_mm2": cost.area_mm2,
@@ -43,7 +56,9 @@ def measured_metrics(
         "tiles": float(cost.tiles),
         "utilisation": cost.utilisation,
         "memory_kb": cost.memory_kb,
-        "spikes": per_step * workload.timesteps,
+        "mean_time_steps": workload.steps,
+        "mean_layers": sum(layer.executed for layer in workload.layers),
+        "spikes": workload.steps * executed,
         "spike_rate": per_step / max(1, sum(spiking)),
     }
 
@@ -92,13 +107,27 @@ def known_metrics(
         return [], []
     workloads = [one.workload for one in architectures]
     known = costed(totals, workloads, chips)
-    least_energy = costed(lower_bounds, workloads, chips)["energy_uj"]
+    soonest = [_ended_at_once(*pair) for pair in zip(architectures, workloads, strict=True)]
+    least_energy = costed(lower_bounds, soonest, chips)["energy_uj"]
+    ends_early = any(one.exit is not None for one in architectures)
+    least = costed(totals, soonest, chips) if ends_early else known
     exact, lower = [], []
     for k, architecture in enumerate(architectures):
         costs = {name: float(known[name][k]) for name in KNOWN_COSTS}
+        bounds = {name: float(least[name][k]) for name in TIMES}
+        products_of = bounds["latency_ms"], costs["area_mm2"]
+        if architecture.exit is None:
+            bounds = {}
+        else:  # how soon inferences end is measured
+            costs = {name: value for name, value in costs.items() if name not in TIMES}
         exact.append({**architecture_metrics(architecture), **costs})
-        lower.append(products(float(least_energy[k]), costs["latency_ms"], costs["area_mm2"]))
+        lower.append({**bounds, **products(float(least_energy[k]), *products_of)})
     return exact, lower
+
+
+def _ended_at_once(architecture: Architecture, workload: Workload) -> Workload:
+    """The workload if every inference were to end at the first decision."""
+    return architecture.ended(workload, (1.0, *[0.0] * (architecture.decisions - 1)))
 
 
 def costed(

@@ -24,7 +24,12 @@ from safetensors import SafetensorError
 
 from evo_snn.chip_accuracy import metrics_on_chip
 from evo_snn.config import DataSection, LadderSection, TrainingSection
-from evo_snn.costing import known_metrics, measured_metrics, training_metrics
+from evo_snn.costing import (
+    known_metrics,
+    measured_metrics,
+    measured_workload,
+    training_metrics,
+)
 from evo_snn.fidelity import OnChip
 from evo_snn.inheritance import inherit
 from evo_snn.ladder import rung_steps
@@ -211,7 +216,7 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     network, fitted = _trained(task, settings)
     train, validation = _samples(settings)
     trained_at = time.perf_counter()
-    workload = task.architecture.workload.with_rates(fitted.rates)
+    workload = measured_workload(task.architecture, fitted.measured)
     cost = estimate(workload, task.chip)
     metrics = {
         **fitted.measured.figures,
@@ -256,7 +261,9 @@ def _costed(task: Task, settings: EvaluationSettings, started: float) -> Outcome
     """What needs no training: spike rates are assumed, and metrics that depend on them left out."""
     workload = task.architecture.workload
     metrics = known_metrics([task.architecture], [task.chip])[0][0]
-    view = _view(task, workload, estimate(workload, task.chip), metrics)
+    cost = estimate(workload, task.chip)
+    metrics |= {"latency_ms": cost.latency_ms, "interval_ms": cost.interval_ms}  # without exits
+    view = _view(task, workload, cost, metrics)
     users = chosen_metrics(settings.user_metrics, settings.plugins)
     metrics = {**metrics, **{metric.name: value_of(metric, view) for metric in users}}
     _check_finite(metrics)

@@ -24,10 +24,13 @@ class Measured:
         confusion: how often each true class (row) was given each class (column), int64,
             (classes, classes).
         rates: layer name → (input rate, output rate).
+        ends: share of the inferences that ended at each point where they could; empty where all
+            take all time steps and layers.
     """
 
     confusion: NDArray[np.int64]
     rates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    ends: tuple[float, ...] = ()
 
     @property
     def samples(self) -> int:

@@ -7,16 +7,17 @@ folder exists.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.ablation_design import Design, make_design
 from evo_snn.algorithms import check_algorithm
 from evo_snn.augmentation import check_augment
 from evo_snn.budgets import check_possible
 from evo_snn.chip_genes import chip_genes
-from evo_snn.config import Config
+from evo_snn.config import AblationSection, Config
 from evo_snn.constraints import Constraint, make_constraints, violations
 from evo_snn.costing import costed, known_metrics, products, training_metrics
 from evo_snn.design_space import DesignSpace
@@ -63,6 +64,7 @@ class Plan:
         settings: what every evaluation needs.
         plugins: what the configuration uses from outside evo_snn.
         box: the hypervolume box, as far as it is known before the first generation.
+        design: of an ablation, the sample to evaluate in place of a search.
         leaky: why the data set's figures flatter; "" where they do not.
     """
 
@@ -73,6 +75,7 @@ class Plan:
     settings: EvaluationSettings
     plugins: tuple[PluginRecord, ...]
     box: Box
+    design: Design | None = None
     leaky: str = ""
 
     @property
@@ -144,7 +147,7 @@ def make_plan(
     _check_ladder(config)
     machine = machine_of(config.training_machine)
     users = {name for name in wanted if metrics[name].function is not None}
-    return Plan(
+    plan = Plan(
         config=config,
         space=space,
         objectives=objectives,
@@ -165,6 +168,13 @@ def make_plan(
         box=_known_box(config, space, objectives),
         leaky=data.leaky,
     )
+    return plan if config.ablation is None else replace(plan, design=_design(plan, config.ablation))
+
+
+def _design(plan: Plan, section: AblationSection) -> Design:
+    """The sample of an ablation: a base is a generation."""
+    search = plan.config.search
+    return make_design(plan.space, section.genes, search.generations, search.seed, plan.affordable)
 
 
 def _warn_of_figures(config: Config, leaky: str) -> None:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
 
 from evo_snn.augmentation import augmented
@@ -30,6 +29,7 @@ from evo_snn.measured import Measured
 from evo_snn.noise import WeightNoise
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
+from evo_snn.snn.exits import ended, loss_of_decisions
 from evo_snn.snn.kernels import Chosen, choose
 from evo_snn.snn.tensors import named_tensors
 from evo_snn.trust import require_trusted
@@ -252,7 +252,8 @@ def fit(
                 group["lr"] = learning_rate * scheduled(step, steps, warm_up)
             chosen = next(batches).to(train.x.device)
             x = augmented(train.x[chosen], augment, generator)
-            loss = F.cross_entropy(network(x), train.y[chosen], by_class)
+            scores = network.decisions(x)
+            loss = loss_of_decisions(scores, train.y[chosen], by_class)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -321,16 +322,21 @@ def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Itera
 @torch.no_grad()
 def measure(network: Network, samples: Samples) -> Measured:
     """Confusion counts and spike rates by layer of a network over samples."""
-    activity = Activity()
-    counts, classes = torch.zeros((), dtype=torch.int64), 0
+    activity = Activity(network.architecture.carriers)
+    left = network.architecture.exit
+    confidence = left.confidence if left else 1.0
+    counts, ends, classes = torch.zeros((), dtype=torch.int64), torch.zeros(()), 0
     for x, y in zip(
         samples.x.split(MEASURED_AT_ONCE), samples.y.split(MEASURED_AT_ONCE), strict=True
     ):
-        scores = network(x, observe=activity)
-        classes = scores.shape[1]
-        pairs = y * classes + scores.argmax(1)  # one number a pair of classes
+        scores = network.decisions(x, observe=activity)
+        classes = scores.shape[2]
+        decided = ended(scores, confidence)
+        ends = ends.to(y.device) + torch.bincount(decided.places, minlength=len(scores))
+        pairs = y * classes + decided.classes  # one number a pair of classes
         counts = counts.to(y.device) + torch.bincount(pairs, minlength=classes**2)
-    return Measured(counts.view(classes, classes).cpu().numpy(), activity.rates())
+    shares = tuple((ends / ends.sum()).tolist()) if left else ()
+    return Measured(counts.view(classes, classes).cpu().numpy(), activity.rates(), shares)
 
 
 def data_of(run: Run, accept: Sequence[str] = ()) -> Dataset:

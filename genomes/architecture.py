@@ -8,12 +8,13 @@ weights and needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
+from genomes.quantizers import Part, Quantizer, largest_level, parts_of, stored_bits
 from genomes.workload import ConvLayer, LinearLayer, Workload
 
 NeuronKind = Literal["lif_box", "lif", "iaf"]
@@ -91,7 +92,8 @@ class Layer:
         in_shape: (channels, *spatial) of what is read.
         out_channels: channels, or features of a linear layer.
         kernel, stride, padding: one entry a spatial dimension; empty for a linear layer.
-        weight_bits: width of a weight, symmetric about zero.
+        weight_bits: width of a weight, symmetric about zero; 1 for -1 and 1. The widest one where
+            groups of output channels differ.
         input_bits: width of what is read, derived from the values that it can really take.
         pool: one entry a spatial dimension, 1 where nothing is pooled; empty for a linear layer.
         pool_kind: ``average`` pools the membrane input, ``max`` the spikes.
@@ -102,6 +104,13 @@ class Layer:
         peak: the largest value in the stored map, 1 for spikes; 0 for the read-out.
         folded: positions of the source's first spatial dimension that are read as channels: a map
             (C, B, H, W) as (C * B, H, W); 0 where the map is read as it is.
+        quantizer: which levels its weights have, see ``genomes.quantizers``.
+        group_bits: width of the weights of each group of output channels, which lie one behind the
+            other and differ by one channel at most; empty where all are equal, and of a read-out,
+            whose classes have one scale.
+
+    Raises:
+        ValueError: more groups than channels, or groups of a read-out.
     """
 
     name: str
@@ -121,6 +130,17 @@ class Layer:
     peak: int = 1
     folded: int = 0
     joins: bool = False
+    quantizer: Quantizer = "uniform"
+    group_bits: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.group_bits) > self.out_channels or (self.group_bits and self.is_readout):
+            raise ValueError(f"layer {self.name!r} cannot have the group bits {self.group_bits}")
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Output channels by the bits of their weights; of all channels where these are equal."""
+        return parts_of(self.name, self.out_channels, self.group_bits or (self.weight_bits,))
 
     @property
     def is_readout(self) -> bool:
@@ -351,6 +371,33 @@ class Architecture:
             blocks.append((self.order[done:], False))
         return tuple(blocks)
 
+    @cached_property
+    def current_shapes(self) -> dict[str, tuple[int, ...]]:
+        """(channels, *spatial) of the current of each layer and node."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for one in self.order:
+            shapes[one.name] = (
+                _summed_shape(one, shapes) if isinstance(one, Node) else one.neuron_shape
+            )
+        return shapes
+
+    @cached_property
+    def drivers(self) -> dict[str, tuple[str, ...]]:
+        """Node → the layers whose currents reach it, by way of other nodes too."""
+        links = {node.name: [link.source for link in node.links] for node in self.nodes}
+
+        def reached(name: str, seen: set[str]) -> set[str]:
+            for source in links.get(name, ()):
+                if source not in seen:
+                    seen.add(source)
+                    reached(source, seen)
+            return seen
+
+        return {
+            name: tuple(one.name for one in self.layers if one.name in reached(name, set()))
+            for name in links
+        }
+
     @property
     def static(self) -> bool:
         """Whether the input is the same in every time step."""
@@ -392,17 +439,57 @@ class Architecture:
         return Workload(
             timesteps=self.time_steps,
             layers=tuple(
-                _workload_layer(layer, self, neurons)
+                part
                 for layer, neurons in zip(self.layers, _neuron_loads(self), strict=True)
+                for part in _by_part(layer, _workload_layer(layer, self, neurons))
             ),
         )
+
+    @cached_property
+    def parts(self) -> tuple[tuple[Layer, Part], ...]:
+        """What the workload's layers are, in its order: each a layer's part."""
+        return tuple((layer, part) for layer in self.layers for part in layer.parts)
+
+    def ended(self, workload: Workload, shares: Sequence[float]) -> Workload:
+        """The workload of inferences that end early.
+
+        Args:
+            workload: as `workload`, with whatever rates.
+            shares: of the inferences that end at each decision, adding up to 1: one share a time
+                step with an exit in time, one a read-out with an exit in depth.
+        """
+        if self.exit is None:
+            return workload
+        if self.exit.kind == "time":
+            mean = sum(share * step for step, share in enumerate(shares, start=1))
+            bounded = min(max(mean, 1.0), float(self.time_steps))  # whatever rounding did
+            return workload.model_copy(update={"mean_timesteps": bounded})
+        left = 1.0
+        ends = dict(zip((one.name for one in self.readouts), shares, strict=True))
+        executed: dict[str, float] = {}
+        for layer in self.layers:
+            executed[layer.name] = left
+            left = max(0.0, left - ends.get(layer.name, 0.0))
+        layers = tuple(
+            work.model_copy(update={"executed": executed[layer.name]})
+            for (layer, _), work in zip(self.parts, workload.layers, strict=True)
+        )
+        return workload.model_copy(update={"layers": layers})
+
+    @property
+    def decisions(self) -> int:
+        """Points at which an inference can end, its end included."""
+        if self.exit is None:
+            return 1
+        return self.time_steps if self.exit.kind == "time" else len(self.readouts)
 
     def describe(self) -> dict[str, Any]:
         """The architecture as a JSON document; what few networks have is left out of others'."""
         document = _without_defaults(asdict(self), type(self))
         document["layers"] = [_without_defaults(one, Layer, _RARE) for one in document["layers"]]
         described = [*document["layers"], *document.get("nodes", ())]
-        for one, item in zip((*self.layers, *self.nodes), described, strict=True):
+        elements: tuple[Element, ...] = (*self.layers, *self.nodes)
+        for one, item in zip(elements, described, strict=True):
             if one.neuron:
                 item["neuron"] = one.neuron.describe()
         return document
@@ -423,7 +510,7 @@ class Architecture:
         return cls(**parts)
 
 
-_RARE = ("folded", "joins")
+_RARE = ("folded", "joins", "quantizer", "group_bits")
 """Fields of a layer that its description leaves out at their defaults."""
 
 
@@ -487,11 +574,12 @@ def bits_of(peak: int) -> int:
 def accumulator_bits(layer: Layer, time_steps: int) -> int:
     """Width that holds a read-out's sum over all inputs and time steps exactly.
 
-    The largest magnitude is fan-in x (2^(weight_bits-1) - 1) x (2^input_bits - 1) x time steps;
-    one bit more for the sign.
+    The largest magnitude is fan-in x largest level x (2^input_bits - 1) x time steps; one bit more
+    for the sign.
     """
     fan_in = layer.weights // layer.out_channels
-    largest = fan_in * (2 ** (layer.weight_bits - 1) - 1) * (2**layer.input_bits - 1) * time_steps
+    level = largest_level(layer.weight_bits, layer.quantizer)
+    largest = fan_in * level * (2**layer.input_bits - 1) * time_steps
     return 1 + int(largest).bit_length()
 
 
@@ -549,7 +637,7 @@ def _workload_layer(
 ) -> ConvLayer | LinearLayer:
     common: dict[str, Any] = {
         "name": layer.name,
-        "weight_bits": layer.weight_bits,
+        "weight_bits": stored_bits(layer.weight_bits, layer.quantizer),
         "input_bits": layer.input_bits,
         "static_input": layer.source == INPUT and architecture.static,
         "neuron_state_bits": neurons.state_bits,
@@ -577,6 +665,18 @@ def _workload_layer(
         pool_kind=layer.pool_kind,
         **common,
     )
+
+
+def _by_part(layer: Layer, work: ConvLayer | LinearLayer) -> Iterator[ConvLayer | LinearLayer]:
+    """The matrices of a layer: one for each of its parts, with the neurons of its channels."""
+    if len(layer.parts) == 1:
+        yield work
+        return
+    outputs = "out_channels" if layer.kernel else "out_features"
+    for part in layer.parts:
+        bits = stored_bits(part.weight_bits, layer.quantizer)
+        changes = {"name": part.name, outputs: part.channels, "weight_bits": bits}
+        yield work.model_copy(update=changes)
 
 
 def _layer_from(document: Mapping[str, Any]) -> Layer:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from genomes.architecture import NeuronKind, Reset, Surrogate
 from genomes.genes import Choice, Gene, GeneKind
+from genomes.quantizers import MOST_BITS, Quantizer
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Switchable:
     """Marks an option whose decision is a gene where it names several choices.
 
     Attributes:
-        gene: the gene's name; of each layer's own, the last part of it.
+        gene: the gene's name; of each layer's own, the last part of it. No other decision has it.
         kind: of the gene.
         of: the whole network, or each layer.
     """
@@ -87,10 +88,22 @@ class CommonOptions(BaseModel):
         AfterValidator(ascending),
     ] = Field((0.25, 0.5, 0.75, 1.0), description="initial firing threshold")
     weight_bits: Annotated[
-        tuple[Annotated[Integer, Field(ge=2, le=8)], ...],
+        tuple[Annotated[Integer, Field(ge=1, le=MOST_BITS)], ...],
         Field(min_length=1),
         AfterValidator(ascending),
     ] = Field((2, 3, 4, 5, 6, 7, 8), description="bits of a layer's weights, each layer its own")
+    bit_groups: Integer = Field(
+        1,
+        ge=1,
+        le=16,
+        description="groups of a layer's output channels that have bits of their own",
+    )
+    quantizers: Annotated[
+        tuple[Quantizer, ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("quantizer", "categorical", "layer"),
+    ] = Field(("uniform",), description="levels of a layer's weights: uniform, power_of_two")
     time_steps: Annotated[
         tuple[Annotated[Integer, Field(ge=1, le=128)], ...],
         Field(min_length=1),
@@ -115,19 +128,31 @@ class CommonOptions(BaseModel):
         Field(min_length=1),
         AfterValidator(different),
         Switchable("reset", "categorical"),
-    ] = Field(("hard",), description="what a spike does to a lif_box membrane: hard, subtract")
+    ] = Field(
+        ("hard",),
+        description="reset of lif_box neurons: hard (to 0), subtract (the threshold); several make"
+        " a gene",
+    )
     surrogates: Annotated[
         tuple[Surrogate, ...],
         Field(min_length=1),
         AfterValidator(different),
         Switchable("surrogate", "categorical"),
-    ] = Field(("super",), description="surrogate gradient of a spike in training, Norse's names")
+    ] = Field(
+        ("super",),
+        description="surrogate gradient in training: super, triangle, tanh, circ, heavi_erfc;"
+        " several make a gene",
+    )
     hidden_codes: Annotated[
         tuple[Literal["any", "once"], ...],
         Field(min_length=1),
         AfterValidator(different),
         Switchable("hidden_code", "categorical"),
-    ] = Field(("any",), description="spikes of a neuron in an inference: any number, once at most")
+    ] = Field(
+        ("any",),
+        description="spikes of a neuron in an inference: any number, once at most; several make a"
+        " gene",
+    )
 
 
 Decisions = dict[Switchable, tuple[Choice, ...]]

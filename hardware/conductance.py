@@ -2,6 +2,8 @@
 
 Integer weights become cells as the cost models count them (`hardware.mapping`): ``offset`` adds
 half the range and stores all bits, ``differential`` stores the magnitude in one of two columns.
+Of one bit, -1 and 1, ``offset`` stores whether a weight is 1: a column's sum is doubled, by a
+shift, and the count of its active rows taken out; ``differential`` has a cell for each sign.
 A cell of level k of b bits conducts g_off + k (g_on - g_off) / (2^b - 1), with g = 1 / r.
 
 Everything is in *units* of one level, (g_on - g_off) / (2^b - 1): a cell's conductance is its level
@@ -43,10 +45,11 @@ _NEEDED = (
 class Encoding:
     """How an integer weight is stored in cells side by side, least significant bits first.
 
-    A weight of b bits has the levels -(2^(b-1) - 1) to 2^(b-1) - 1.
+    A weight of b bits has the levels -(2^(b-1) - 1) to 2^(b-1) - 1, or some of them; of one bit, -1
+    and 1.
 
     Attributes:
-        weight_bits: Bits of a weight, 2 to 8.
+        weight_bits: Bits of a weight, 1 to 8.
         cell_bits: Bits of a cell.
         differential: Whether the magnitude is stored in one of two groups of cells, of which the
             second one counts negative; else half the range is added and all bits are stored.
@@ -59,12 +62,17 @@ class Encoding:
     @property
     def largest(self) -> int:
         """The largest level of a weight."""
-        return (1 << self.weight_bits - 1) - 1
+        return max(1, (1 << self.weight_bits - 1) - 1)
 
     @property
     def offset(self) -> int:
         """What is added to a weight before it is stored."""
         return 0 if self.differential else 1 << self.weight_bits - 1
+
+    @property
+    def _step(self) -> int:
+        """Levels from one stored number to the next: 2 where -1 and 1 are stored as 0 and 1."""
+        return 2 if self.weight_bits == 1 and not self.differential else 1
 
     @property
     def _slices(self) -> int:
@@ -75,7 +83,7 @@ class Encoding:
     @property
     def powers(self) -> Ints:
         """(S,): what one level of each cell counts, negative for the negative group."""
-        powers: Ints = 2 ** (self.cell_bits * np.arange(self._slices))
+        powers: Ints = self._step * 2 ** (self.cell_bits * np.arange(self._slices))
         return np.concatenate([powers, -powers]) if self.differential else powers
 
     def cells(self, levels: Ints) -> Ints:
@@ -83,7 +91,7 @@ class Encoding:
         if self.differential:
             positive, negative = np.maximum(levels, 0), np.maximum(-levels, 0)
             return np.concatenate([self._digits(positive), self._digits(negative)], axis=-1)
-        return self._digits(levels + self.offset)
+        return self._digits((levels + self.offset) // self._step)
 
     def _digits(self, codes: Ints) -> Ints:
         shifts: Ints = self.cell_bits * np.arange(self._slices)
@@ -95,7 +103,7 @@ class Encoding:
         return np.asarray(cells @ self.powers - self.offset, np.float64)
 
     def table(self) -> Ints:
-        """(2^b - 1, S): the cells of every level, from the lowest one up."""
+        """(2^b - 1, S): the cells of every level, from the lowest one up; of one bit (3, S)."""
         return self.cells(np.arange(-self.largest, self.largest + 1))
 
 

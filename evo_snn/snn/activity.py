@@ -8,25 +8,33 @@ neuron and time step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from genomes.architecture import INPUT, Layer
+from genomes.architecture import INPUT, Layer, Node
 
 
 class Activity:
-    """An observer of ``Network.forward`` that adds up what each layer reads and fires."""
+    """An observer of ``Network.forward`` that adds up what each layer reads and fires.
 
-    def __init__(self) -> None:
+    Args:
+        carriers: node → the layer with which its neurons' spikes are counted, the architecture's.
+    """
+
+    def __init__(self, carriers: Mapping[str, str] | None = None) -> None:
+        self._carriers = dict(carriers or {})
         self._set_bits: dict[str, int] = {}
         self._bits: dict[str, int] = {}
         self._spikes: dict[str, int] = {}
         self._neurons: dict[str, int] = {}
 
-    def __call__(self, layer: Layer, source: Tensor, spikes: Tensor | None) -> None:
-        """Count one batch of a layer's input (N, …) and spikes (N, …)."""
-        name = layer.name
-        self._set_bits[name] = self._set_bits.get(name, 0) + set_bits(layer, source)
-        self._bits[name] = self._bits.get(name, 0) + layer.input_bits * source.numel()
+    def __call__(self, layer: Layer | Node, source: Tensor | None, spikes: Tensor | None) -> None:
+        """Count one batch of a layer's input (N, …) and spikes (N, …); a node has no input."""
+        name = layer.name if isinstance(layer, Layer) else self._carriers[layer.name]
+        if isinstance(layer, Layer) and source is not None:
+            self._set_bits[name] = self._set_bits.get(name, 0) + set_bits(layer, source)
+            self._bits[name] = self._bits.get(name, 0) + layer.input_bits * source.numel()
         if spikes is not None:
             self._spikes[name] = self._spikes.get(name, 0) + ones(spikes)
             self._neurons[name] = self._neurons.get(name, 0) + spikes.numel()

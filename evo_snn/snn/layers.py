@@ -35,6 +35,26 @@ def input_codes(layer: Layer) -> int:
     return 2**layer.input_bits - 1 if layer.source == INPUT else 1
 
 
+def quantized(layer: Layer, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Levels ``layer.weight_shape`` and scales of a layer's latent weight, see `weight_levels`.
+
+    A read-out has one scale for all its channels, another layer one a channel.
+    """
+    each = [
+        weight_levels(
+            weight[part.start : part.stop],
+            part.weight_bits,
+            per_channel=not layer.is_readout,
+            quantizer=layer.quantizer,
+        )
+        for part in layer.parts
+    ]
+    if len(each) == 1:
+        return each[0]
+    levels, scales = zip(*each, strict=True)
+    return torch.cat(levels), torch.cat(scales)
+
+
 class TrainableLayer(nn.Module):
     """Quantized weights and batch normalisation; a read-out has a bias in its place.
 
@@ -60,7 +80,7 @@ class TrainableLayer(nn.Module):
         weight = torch.empty(layer.weight_shape).normal_(generator=generator)
         self.weight = nn.Parameter(weight * (2 / fan_in) ** 0.5)
         self.shift = nn.Parameter(torch.zeros(layer.out_channels))
-        if layer.neuron is not None:
+        if not layer.is_readout:
             self.scale = nn.Parameter(torch.ones(layer.out_channels))
             self.register_buffer("mean", torch.zeros(layer.out_channels))
             self.register_buffer("variance", torch.ones(layer.out_channels))
@@ -68,7 +88,7 @@ class TrainableLayer(nn.Module):
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *neuron_shape)."""
         values, _ = self.product(source)
-        return values + self.shift if self.layer.neuron is None else self.normalised(values)
+        return values + self.shift if self.layer.is_readout else self.normalised(values)
 
     def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """(N, *in_shape) → (N, *neuron_shape) before normalisation, and ``unit()``."""
@@ -110,8 +130,8 @@ class TrainableLayer(nn.Module):
 
         And the scales of its levels, (out, 1, …) or (1, 1, …).
         """
-        per_channel = self.layer.neuron is not None
-        levels, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        per_channel = not self.layer.is_readout
+        levels, scale = quantized(self.layer, self.weight)
         if self.training and self.perturb is not None:
             sign = torch.ones_like(levels)
             if per_channel:  # a chip holds the levels that deploying flips
@@ -123,13 +143,12 @@ class TrainableLayer(nn.Module):
     @torch.no_grad()
     def unit(self) -> Tensor:
         """(out,) > 0: what one unit of the integer product will be worth once deployed."""
-        per_channel = self.layer.neuron is not None
-        _, scale = weight_levels(self.weight, self.layer.weight_bits, per_channel=per_channel)
+        _, scale = quantized(self.layer, self.weight)
         return self._unit(scale)
 
     @torch.no_grad()
     def _unit(self, scale: Tensor) -> Tensor:
-        readout = self.layer.neuron is None
+        readout = self.layer.is_readout
         scale = scale.flatten() if readout else scale.flatten() * self.gain().abs()
         return scale.expand(self.layer.out_channels) / input_codes(self.layer)
 
@@ -142,7 +161,7 @@ class DeployedLayer(nn.Module):
     """What a chip holds of a layer: integer weights, one scale and one bias a channel.
 
     Attributes:
-        levels: ``layer.weight_shape`` int8, at most 2^weight_bits different values.
+        levels: ``layer.weight_shape`` int8, see ``genomes.quantizers``.
         scale: (out,), > 0: what one unit of the integer weights is worth. A read-out has the same
             scale for all its channels, so that the largest sum needs no multiplication.
         bias: (out,), added in every time step.
@@ -165,13 +184,17 @@ class DeployedLayer(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *neuron_shape)."""
-        return self.scaled(membrane_input(self.layer, source, self.present(source.dtype)))
+        return self.normalised(self.product(source)[0])
+
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) in units of the integer weights, and ``unit()``."""
+        return membrane_input(self.layer, source, self.present(source.dtype)), self.unit()
 
     def present(self, dtype: torch.dtype) -> Tensor:
         """What stands in the cells, ``layer.weight_shape``."""
         return self.levels.to(dtype)
 
-    def scaled(self, values: Tensor) -> Tensor:
+    def normalised(self, values: Tensor) -> Tensor:
         """What neurons see of integer products, (N, *neuron_shape)."""
         return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
 
@@ -184,8 +207,8 @@ def folded(trained: TrainableLayer) -> DeployedLayer:
     b = shift - a·mean. Its magnitude joins the scale of the weights, its sign the integer levels.
     """
     layer = trained.layer
-    readout = layer.neuron is None
-    levels, scale = weight_levels(trained.weight, layer.weight_bits, per_channel=not readout)
+    readout = layer.is_readout
+    levels, scale = quantized(layer, trained.weight)
     scale = scale.flatten().expand(layer.out_channels)
     if readout:
         return DeployedLayer(layer, levels, scale.clone(), trained.shift.clone())

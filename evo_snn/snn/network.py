@@ -1,29 +1,34 @@
 """Networks: the graph of an architecture, run with trainable or with deployed layers.
 
-Time is folded into the batch for everything without a state, the neurons run over all time steps,
-and what direct encoding repeats (the first layer on the analog input) is computed once.
+What happens in a forward pass stands in ``passes.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor, nn
 
+from evo_snn.snn.codings import encoded, regrouped, step_weights
 from evo_snn.snn.kernels import choose
 from evo_snn.snn.layers import DeployedLayer, TrainableLayer, folded
 from evo_snn.snn.neurons import SpikingNeuron
+from evo_snn.snn.passes import Observer, Pass
 from evo_snn.snn.quantization import quantized_input
-from genomes.architecture import INPUT, Architecture, Layer
+from genomes.architecture import INPUT, Architecture, Element
 
-_MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-
-Observer = Callable[[Layer, Tensor, Tensor | None], None]
-"""Called for each layer with what it reads, (N, *in_shape), and its neurons' spikes,
-(N, *neuron_shape), None for the read-out. N is the batch for the static input, else T x batch."""
+__all__ = [
+    "DeployedNetwork",
+    "Network",
+    "Observer",
+    "TrainableNetwork",
+    "build",
+    "deploy",
+    "in_channels_last",
+    "slot",
+]
 
 
 class Network(nn.Module):
@@ -31,7 +36,9 @@ class Network(nn.Module):
 
     Attributes:
         architecture: what is run.
-        layers, neurons: by ``slot(name)``; a read-out has no neurons.
+        layers: by ``slot(name)``.
+        neurons: of layers and nodes, by ``slot(name)``; a read-out has none.
+        linked: the layers whose currents nodes add up.
 
     Args:
         architecture: what is run.
@@ -55,52 +62,77 @@ class Network(nn.Module):
             {slot(one.name): layer for one, layer in zip(specifications, layers, strict=True)}
         )
         if neurons is None:
-            fresh = {one.name: SpikingNeuron(one.neuron) for one in specifications if one.neuron}
+            elements: tuple[Element, ...] = (*specifications, *architecture.nodes)
+            fresh = {one.name: SpikingNeuron(one.neuron) for one in elements if one.neuron}
             neurons = nn.ModuleDict({slot(name): neuron for name, neuron in fresh.items()})
         self.neurons = neurons
+        self.linked = {link.source for node in architecture.nodes for link in node.links}
+        self._draws: torch.Generator | None = None
 
     def forward(self, x: Tensor, observe: Observer | None = None) -> Tensor:
         """Class scores (batch, classes) of samples (batch, *input_shape) in [0, 1].
 
-        The scores are the read-out's sum over all time steps, divided by their number.
+        The scores are the read-out's sum over all time steps, divided by their number. Of an event
+        stream a sample is (frames, *input_shape).
         """
-        batch = x.shape[0]
-        kernel = choose(self.kernel, x.device.type).name
-        x = x[(slice(None), *(slice(*part) for part in self.architecture.window))]
-        maps = {INPUT: in_channels_last(quantized_input(x, self.architecture.input_bits))}
-        scores = x.new_zeros(batch, self.architecture.classes)
-        for layer in self.architecture.layers:
-            source = with_bands_folded(maps[layer.source]) if layer.folded else maps[layer.source]
-            module = cast(TrainableLayer | DeployedLayer, self.layers[slot(layer.name)])
-            spikes: Tensor | None = None
-            if layer.neuron is None:
-                scores = scores + module(source).unflatten(0, (-1, batch)).mean(0)
-            else:
-                spikes = self._fire(layer, module, source, batch, kernel)
-                maps[layer.name] = stored_map(layer, spikes, maps, kernel)
-            if observe:
-                observe(layer, source, spikes)
-        return scores
+        last = self.architecture.readouts[-1].name
+        return self._run(x, observe).scores[last].mean(0)
 
-    def _fire(
-        self,
-        layer: Layer,
-        module: TrainableLayer | DeployedLayer,
-        source: Tensor,
-        batch: int,
-        kernel: str,
-    ) -> Tensor:
-        """Spikes (T x batch, *neuron_shape) of a layer."""
-        neuron = cast(SpikingNeuron, self.neurons[slot(layer.name)])
-        steps = self.architecture.time_steps
-        if isinstance(module, TrainableLayer):
-            values, unit = module.product(source)
-            if kernel == "numba" and module.training:
-                return neuron.fire_normalised(values, batch, steps, module, unit)
-            current = module.normalised(values)
-        else:
-            current, unit = module(source), module.unit()
-        return neuron(current.unflatten(0, (-1, batch)), steps, unit, kernel).flatten(0, 1)
+    def decisions(self, x: Tensor, observe: Observer | None = None) -> Tensor:
+        """Class scores (decisions, batch, classes) at each point where an inference can end.
+
+        With an exit in time they are those after each time step, divided by the number of steps so
+        far; with one in depth each read-out's; else there is one decision, at the end.
+        """
+        scores = self._run(x, observe).scores
+        left = self.architecture.exit
+        if left is None or left.kind == "depth":
+            names = [layer.name for layer in self.architecture.readouts]
+            return torch.stack([scores[name].mean(0) for name in names])
+        steps = scores[self.architecture.readouts[-1].name]
+        steps = steps.expand(self.architecture.time_steps, *steps.shape[1:])
+        number = torch.arange(1, len(steps) + 1, device=x.device, dtype=steps.dtype)
+        return steps.cumsum(0) / number.view(-1, 1, 1)
+
+    def layer(self, name: str) -> TrainableLayer | DeployedLayer:
+        """The layer of that name."""
+        return cast(TrainableLayer | DeployedLayer, self.layers[slot(name)])
+
+    def neuron(self, name: str) -> SpikingNeuron:
+        """The neurons of the layer or node of that name."""
+        return cast(SpikingNeuron, self.neurons[slot(name)])
+
+    def unit(self, name: str) -> Tensor:
+        """(channels,): what one unit of the integer products is worth in a current.
+
+        Of a node's it is the least of all that it adds up.
+        """
+        layers = self.architecture.drivers.get(name, (name,))
+        return torch.stack([self.layer(one).unit() for one in layers]).amin(0)
+
+    def _run(self, x: Tensor, observe: Observer | None) -> Pass:
+        one = self.architecture
+        kernel = choose(self.kernel, x.device.type).name
+        run = Pass(self, len(x), one.time_steps, kernel, observe)
+        run.maps[INPUT] = in_channels_last(self._input(x))
+        weights = step_weights(one.coding, one.time_steps)
+        if set(weights) != {1.0}:
+            run.weights = x.new_tensor(weights)
+        run.run()
+        return run
+
+    def _input(self, x: Tensor) -> Tensor:
+        """What the first layers read: (batch, …), or (steps x batch, …) where steps differ."""
+        one = self.architecture
+        before = (slice(None),) * (2 if one.frames else 1)
+        x = x[(*before, *(slice(*part) for part in one.window))]
+        if one.frames:
+            return quantized_input(regrouped(x, one.time_steps), one.input_bits).flatten(0, 1)
+        x = quantized_input(x, one.input_bits)
+        if one.coding == "direct":
+            return x
+        draws = self._draws if self.training else None
+        return encoded(x, one.coding, one.time_steps, draws).flatten(0, 1)
 
 
 class TrainableNetwork(Network):
@@ -111,6 +143,7 @@ class TrainableNetwork(Network):
     ) -> None:
         layers = [TrainableLayer(layer, generator) for layer in architecture.layers]
         super().__init__(architecture, layers, kernel=kernel)
+        self._draws = generator
 
     def trainable_layers(self) -> list[TrainableLayer]:
         """The layers in the architecture's order."""
@@ -143,38 +176,12 @@ def slot(name: str) -> str:
     return name.replace(".", "_")
 
 
-def stored_map(layer: Layer, spikes: Tensor, maps: Mapping[str, Tensor], kernel: str) -> Tensor:
-    """The map that later layers read: spikes, OR-pooled, with the skip links merged."""
-    stored = spikes
-    if layer.pool_kind == "max" and max(layer.pool, default=1) > 1:
-        stored = _or_pooled(spikes, layer.pool, kernel)
-    for skip in layer.skips:
-        merge = torch.add if layer.skip_kind == "add" else torch.maximum
-        stored = merge(stored, maps[skip])
-    return stored
-
-
-def _or_pooled(spikes: Tensor, window: tuple[int, ...], kernel: str) -> Tensor:
-    if kernel == "numba":
-        from evo_snn.snn.kernels.pooling import or_pooled
-
-        return or_pooled(spikes, window)
-    return _MAXIMUM[len(window)](spikes, window)
-
-
 def in_channels_last(x: Tensor) -> Tensor:
     """The same (N, channels, …), its channels innermost in memory: what convolutions like best."""
     order = range(x.ndim)
     # cloned, for "contiguous" would leave the strides of a single channel as they are
     ordered = x.permute(0, *order[2:], 1).clone(memory_format=torch.contiguous_format)
     return ordered.permute(0, x.ndim - 1, *order[1:-1])
-
-
-def with_bands_folded(x: Tensor) -> Tensor:
-    """(N, C, B, *rest) as (N, C * B, *rest), its channels innermost in memory as they were."""
-    spatial = range(3, x.ndim)
-    ordered = x.permute(0, *spatial, 1, 2).flatten(-2)  # torch's own fold puts channels outermost
-    return ordered.permute(0, ordered.ndim - 1, *range(1, ordered.ndim - 1))
 
 
 def build(architecture: Architecture, seed: int, kernel: str = "auto") -> TrainableNetwork:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from evo_snn.snn.kernels import Dynamics, fire
+from evo_snn.snn.kernels import Dynamics, fire, first_spikes
 from evo_snn.snn.quantization import LEAK_STEPS, quantized_leak, state_step
 from genomes.architecture import Neuron
 
@@ -29,8 +29,9 @@ class SpikingNeuron(nn.Module):
     Attributes:
         threshold: scalar, firing threshold.
         leak: scalar, dt/tau of the membrane; None for ``iaf``.
-        initial: (2,), threshold and leak as the genes gave them; a trained value is inherited only
-            by a neuron that would have started from the same.
+        initial: (4,), threshold and leak as the genes gave them, and whether a spike subtracts the
+            threshold and is the only one; a trained value is inherited only by a neuron that would
+            have started from the same.
     """
 
     leak: nn.Parameter | None
@@ -38,15 +39,20 @@ class SpikingNeuron(nn.Module):
 
     def __init__(self, neuron: Neuron) -> None:
         super().__init__()
-        self.dynamics = Dynamics(neuron.kind, neuron.state_bits)
+        self.dynamics = Dynamics.of(neuron)
         self.threshold = nn.Parameter(torch.tensor(neuron.threshold))
         has_leak = neuron.kind != "iaf"
         self.leak = nn.Parameter(torch.tensor(neuron.leak)) if has_leak else None
-        self.register_buffer("initial", torch.tensor([neuron.threshold, neuron.leak]))
+        flags = [float(neuron.reset == "subtract"), float(neuron.once)]
+        self.register_buffer("initial", torch.tensor([neuron.threshold, neuron.leak, *flags]))
 
     def extra_repr(self) -> str:
-        """Kind and state width, for ``print(network)``."""
-        return f"{self.dynamics.kind}, state_bits={self.dynamics.state_bits}"
+        """Kind, state width and what is special, for ``print(network)``."""
+        one = self.dynamics
+        parts = [one.kind, f"state_bits={one.state_bits}"]
+        parts += [f"reset={one.reset}"] if one.reset != "hard" else []
+        parts += ["once"] if one.once else []
+        return ", ".join(parts)
 
     @torch.no_grad()
     def project(self) -> None:
@@ -79,7 +85,8 @@ class SpikingNeuron(nn.Module):
         """
         from evo_snn.snn.kernels import reference
 
-        return reference.start(self.dynamics, current)
+        state = reference.start(self.dynamics, current)
+        return (*state, torch.ones_like(current)) if self.dynamics.once else state
 
     def step(self, current: Tensor, state: State, unit: Tensor) -> tuple[Tensor, State]:
         """One time step of what ``forward`` does, for networks whose time steps go one by one.
@@ -96,7 +103,12 @@ class SpikingNeuron(nn.Module):
 
         step = state_step(self.threshold, self.dynamics.state_bits, unit)
         leak = self._deployed_leak()
-        return reference.step(self.dynamics, current, state, self.threshold, leak, step)
+        arguments = (self.threshold, leak, step)
+        if not self.dynamics.once:
+            return reference.step(self.dynamics, current, state, *arguments)
+        *variables, waiting = state  # 1 where a neuron has not fired yet
+        fired, after = reference.step(self.dynamics, current, tuple(variables), *arguments)
+        return fired * waiting, (*after, waiting * (1 - fired.detach()))
 
     def fire_normalised(
         self, values: Tensor, batch: int, time_steps: int, layer: TrainableLayer, unit: Tensor
@@ -119,6 +131,8 @@ class SpikingNeuron(nn.Module):
             state_step(self.threshold, self.dynamics.state_bits, unit),
         )
         layer.follow(moments, values.numel() // values.shape[1])
+        if self.dynamics.once:
+            return first_spikes(spikes.unflatten(0, (time_steps, batch))).flatten(0, 1)
         return spikes
 
     def _deployed_leak(self) -> Tensor | None:

@@ -1,9 +1,9 @@
 """Quantization of weights, of the analog input, of neuron states; with straight-through gradients.
 
-Weights are symmetric about zero: b bits give the levels -(2^(b-1) - 1) … 2^(b-1) - 1, and one scale
-a channel. The scale is the channel's root mean square times the step of the best uniform quantizer
-of a normal variable, so it follows the weights by itself and scales with them: quantizing a·w gives
-a times the quantized w for every a > 0, which is what folding BatchNorm needs.
+Weights are symmetric about zero, with the levels of ``genomes.quantizers`` and one scale a
+channel: its root mean square times the step of the best quantizer of a normal variable with these
+levels, of one bit its mean magnitude. So it follows the weights by itself and scales with them:
+quantizing a·w gives a times the quantized w for every a > 0, which is what folding BatchNorm needs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
+
+from genomes.quantizers import Quantizer, largest_level
 
 NORMAL_STEP = {2: 1.2240, 3: 0.6508, 4: 0.3534, 5: 0.1933, 6: 0.1055, 7: 0.0573, 8: 0.0309}
 """Step that minimises the mean squared error of 2^b - 1 uniform levels on N(0, 1), by bits b.
@@ -19,6 +22,9 @@ NORMAL_STEP = {2: 1.2240, 3: 0.6508, 4: 0.3534, 5: 0.1933, 6: 0.1055, 7: 0.0573,
 The quantity of J. Max, "Quantizing for minimum distortion", IRE Trans. Inf. Theory 6 (1960),
 table II; tests/evo_snn/snn/test_quantization.py minimises it anew.
 """
+
+POWER_STEP = {3: 0.5181, 4: 0.0655}
+"""The same of the levels 0, ±1, ±2, ±4, …; more bits than 4 gain nothing on N(0, 1)."""
 
 LEAK_STEPS = 16
 """A deployed leak is a multiple of 1/16: a multiplication by it is four shifts and adds."""
@@ -52,23 +58,51 @@ def by_channel(values: Tensor, ndim: int) -> Tensor:
     return values.view(1, -1, *[1] * (ndim - 2))
 
 
-def weight_levels(weight: Tensor, bits: int, *, per_channel: bool = True) -> tuple[Tensor, Tensor]:
+def weight_levels(
+    weight: Tensor, bits: int, *, per_channel: bool = True, quantizer: Quantizer = "uniform"
+) -> tuple[Tensor, Tensor]:
     """Integer levels and scales of a weight.
 
     Args:
         weight: (out, …).
-        bits: 2 to 8.
+        bits: 1 to 8; 1 to 4 of powers of two, of which 1 and 2 are uniform.
         per_channel: one scale an output channel; otherwise one for the whole tensor.
+        quantizer: which levels.
 
     Returns:
         The levels as floats, shaped as the weight, and the scales, (out, 1, …) or (1, 1, …), > 0.
     """
     dims = tuple(range(1, weight.ndim)) if per_channel else tuple(range(weight.ndim))
     weight = weight.detach()
+    if bits == 1:
+        return _signs(weight, dims)
+    powers = quantizer == "power_of_two" and bits in POWER_STEP
+    step = (POWER_STEP if powers else NORMAL_STEP)[bits]
     rms = weight.square().mean(dim=dims, keepdim=True).sqrt_()
-    scale = rms.mul_(NORMAL_STEP[bits]).clamp_min_(torch.finfo(weight.dtype).tiny)
-    largest = 2 ** (bits - 1) - 1
+    scale = rms.mul_(step).clamp_min_(torch.finfo(weight.dtype).tiny)
+    largest = largest_level(bits, quantizer)
+    if powers:
+        return _nearest_power(weight / scale, largest), scale
     return (weight / scale).round_().clamp_(-largest, largest), scale
+
+
+def _signs(weight: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The levels -1 and 1, a zero being 1, and their scale: the mean magnitude.
+
+    Of all scales it has the least squared error, whatever the weights are (Rastegari et al., ECCV
+    2016, equation 6).
+    """
+    scale = weight.abs().mean(dim=dims, keepdim=True)
+    levels = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
+    return levels, scale.clamp_min_(torch.finfo(weight.dtype).tiny)
+
+
+def _nearest_power(values: Tensor, largest: int) -> Tensor:
+    """The nearest of 0, ±1, ±2, ±4, … ±``largest``; half way, the one farther from zero."""
+    powers = 2.0 ** torch.arange(largest.bit_length(), device=values.device, dtype=values.dtype)
+    borders = torch.cat([powers[:1] / 2, powers[1:] * 0.75])  # 0.5, then half way from k to 2 k
+    table = F.pad(powers, (1, 0))
+    return table[torch.bucketize(values.abs(), borders, right=True)].copysign(values)
 
 
 def quantized_input(x: Tensor, bits: int) -> Tensor:

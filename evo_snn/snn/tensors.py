@@ -25,10 +25,15 @@ def named_tensors(network: Network) -> dict[str, Tensor]:
     for layer in network.architecture.layers:
         modules = [network.layers[slot(layer.name)]]
         if layer.neuron is not None:
-            modules.append(network.neurons[slot(layer.name)])
+            modules.append(network.neuron(layer.name))
         for module in modules:
             named = [*module.named_parameters(), *module.named_buffers()]
             tensors |= {f"{layer.name}/{name}": _apart(layer, tensor) for name, tensor in named}
+    for node in network.architecture.nodes:
+        if node.neuron is not None:
+            neuron = network.neuron(node.name)
+            named = [*neuron.named_parameters(), *neuron.named_buffers()]
+            tensors |= {f"{node.name}/{name}": tensor for name, tensor in named}
     return tensors
 
 

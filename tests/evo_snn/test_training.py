@@ -146,13 +146,12 @@ class Looks:
     def __init__(self, monkeypatch, accuracies):
         self.steps, self.at, self.seen = 0, [], []
         self.accuracies = iter(accuracies)
-        functional = SimpleNamespace(cross_entropy=self.cross_entropy)
-        monkeypatch.setattr(training, "F", functional)
+        monkeypatch.setattr(training, "loss_of_decisions", self.cross_entropy)
         monkeypatch.setattr(training, "measure", self.measure)
 
     def cross_entropy(self, scores, y, weight):
         self.steps += 1
-        return F.cross_entropy(scores, y, weight)
+        return F.cross_entropy(scores[0], y, weight)
 
     def measure(self, network, samples):
         self.at.append(self.steps)
@@ -216,9 +215,9 @@ def test_weights_of_classes_are_the_inverse_of_their_size(architecture, samples,
 
     def cross_entropy(scores, y, weight):
         seen.append(weight)
-        return F.cross_entropy(scores, y, weight)
+        return F.cross_entropy(scores[0], y, weight)
 
-    monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
+    monkeypatch.setattr(training, "loss_of_decisions", cross_entropy)
     weights = [
         fitted(architecture, (train, samples[1]), steps=1, looks=1, class_weights=kind).tensors
         for kind in ("none", "balanced")
@@ -299,9 +298,9 @@ def test_the_learning_rate_rises_once_and_never_vanishes(steps, warm_up):
 
 def test_a_loss_that_is_no_number_ends_the_training(architecture, samples, monkeypatch):
     def cross_entropy(scores, y, weight):
-        return F.cross_entropy(scores, y, weight) * torch.nan
+        return F.cross_entropy(scores[0], y, weight) * torch.nan
 
-    monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
+    monkeypatch.setattr(training, "loss_of_decisions", cross_entropy)
     with pytest.raises(TrainingDivergedError, match="the loss is nan after 4 steps"):
         fitted(architecture, samples)
 
@@ -377,15 +376,18 @@ def test_batches_follow_their_generator():
 def test_measuring_counts_over_all_batches():
     sizes = []
 
-    def network(x, observe):
-        sizes.append(len(x))
-        return F.one_hot(x.long(), 3).float()
+    class Counting:
+        architecture = SimpleNamespace(carriers={}, exit=None)
+
+        def decisions(self, x, observe):
+            sizes.append(len(x))
+            return F.one_hot(x.long(), 3).float().unsqueeze(0)
 
     y = torch.arange(600) % 3
     x = y.clone().float()
     x[[0, 300, 599]] = (x[[0, 300, 599]] + 1) % 3  # one mistake in each batch
 
-    found = measure(network, Samples(x, y))
+    found = measure(Counting(), Samples(x, y))
 
     assert (found.accuracy, found.rates) == (597 / 600, {})
     assert found.confusion.tolist() == [[198, 2, 0], [0, 200, 0], [1, 0, 199]]

@@ -172,6 +172,7 @@ LARGEST = {
     "hyperspectral": ((1, 30, 7, 7), "c536ac4030a80d9e"),
     "spectrum": ((1, 200), "cb0ce1b5c1e39a63"),
     "signal": ((2, 256), "08b8eb2142e9d30a"),
+    "cell": ((3, 32, 32), "af86937cf1f47594"),
 }
 """Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
 
@@ -280,12 +281,16 @@ def test_spaces_are_found_by_name():
         ({"kernels": [3, 4]}, r"space\.kernels: .*odd"),
         ({"neurons": ["izhikevich"]}, r"space\.neurons\[0\]: .*'lif_box'"),
         ({"neurons": ["lif", "lif"]}, r"space\.neurons: .*different"),
+        ({"weight_bits": [0]}, r"space\.weight_bits\[0\]: .*1"),
+        ({"weight_bits": [8, 9]}, r"space\.weight_bits\[1\]: .*8"),
+        ({"quantizers": ["power"]}, r"space\.quantizers\[0\]: .*'power_of_two'"),
+        ({"quantizers": []}, r"space\.quantizers: "),
+        ({"quantizers": ["power_of_two"]}, r"space\.weight_bits: .*1 to 4 .*'uniform'"),
         ({"resets": ["soft"]}, r"space\.resets\[0\]: got 'soft'.*'subtract'"),
         ({"surrogates": []}, r"space\.surrogates: got \[\]; allowed: at least one value"),
         ({"hidden_codes": ["any", "any"]}, r"space\.hidden_codes: .*different"),
         ({"state_bits": [12, 8]}, r"space\.state_bits: .*ascending"),
         ({"input_bits": 17}, r"space\.input_bits\[0\]: got 17.*16"),
-        ({"weight_bits": [1]}, r"space\.weight_bits\[0\]: .*2"),
         ({"leaks": [0.0]}, r"space\.leaks\[0\]: "),
         ({"thresholds": [float("nan")]}, r"space\.thresholds"),
         ({"max_stages": 0}, r"space\.max_stages: .*1"),
@@ -315,3 +320,17 @@ def test_lists_of_several_lengths_are_no_genome():
     space = make_space("plain", (1, 8), 10)
     with pytest.raises(RequestError, match="genome: got .*; allowed: one integer a gene"):
         space.decode([[1], 0, 0])
+
+
+def test_a_genes_option_is_known_by_its_name():
+    class Options(BaseModel):
+        kernels: tuple[int, ...] = (1, 3)
+        patches: tuple[int, ...] = (1, 3)
+        weight_bits: tuple[int, ...] = (2, 3)
+        max_stages: int = 2
+
+    space = Trip()
+    space.options = Options()
+    names = ("stage1.kernel", "patch", "readout.weight_bits", "stages", "edge3")
+    found = [space.option_of(Gene(name, (1, 2))) for name in names]
+    assert found == ["kernels", "patches", "weight_bits", "max_stages", ""]

@@ -13,12 +13,14 @@ from hardware.conditions import Conditions, check_conditions
 from hardware.conductance import Encoding, cell_table, encoding, kernel_layers, row_blocks
 from hardware.mapping import map_layers
 
-ENCODINGS = st.builds(Encoding, st.integers(2, 8), st.integers(1, 4), st.booleans())
+ENCODINGS = st.builds(Encoding, st.integers(1, 8), st.integers(1, 4), st.booleans())
 
 
 @given(ENCODINGS, st.data())
 def test_cells_hold_the_weights(code, data):
     levels = st.integers(-code.largest, code.largest)
+    if code.weight_bits == 1:
+        levels = st.sampled_from([-1, 1])
     given_levels = np.array(data.draw(st.lists(levels, min_size=1, max_size=20)))
     cells = code.cells(given_levels)
     assert (code.levels(cells) == given_levels).all()
@@ -30,7 +32,10 @@ def test_cells_hold_the_weights(code, data):
 @given(ENCODINGS)
 def test_no_two_levels_have_the_same_cells(code):
     table = code.table()
-    assert len({tuple(row) for row in table.tolist()}) == len(table) == 2 * code.largest + 1
+    if code.weight_bits == 1:
+        table = table[::2]  # without a zero
+    assert len({tuple(row) for row in table.tolist()}) == len(table)
+    assert len(code.table()) == 2 * code.largest + 1
 
 
 def test_slices_by_hand():
@@ -46,11 +51,21 @@ def test_slices_by_hand():
     assert Encoding(4, 1, True).powers.tolist() == [1, 2, 4, -1, -2, -4]
 
 
+def test_one_bit_by_hand():
+    # one cell that counts 2, less a count of the rows; or a cell for each sign
+    assert Encoding(1, 1, False).cells(np.array([1, -1])).tolist() == [[1], [0]]
+    assert Encoding(1, 3, False).powers.tolist() == [2]
+    assert Encoding(1, 1, False).offset == 1
+    assert Encoding(1, 1, True).cells(np.array([1, -1])).tolist() == [[1, 0], [0, 1]]
+    assert Encoding(1, 2, True).powers.tolist() == [1, -1]
+    assert Encoding(1, 1, True).offset == 0
+
+
 @pytest.mark.parametrize("encode", ["offset", "differential"])
 @pytest.mark.parametrize("cell_bits", [1, 2, 3, 4])
 def test_the_cells_are_those_that_are_costed(encode, cell_bits):
     chip = load_chip("rram_32nm", {"weight_encoding": encode, "cell_bits": cell_bits})
-    for weight_bits in range(2, 9):
+    for weight_bits in range(1, 9):
         layer = LinearLayer(
             name="a", kind="linear", in_features=3, out_features=2, weight_bits=weight_bits
         )

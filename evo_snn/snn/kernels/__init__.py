@@ -14,10 +14,21 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from evo_snn.snn.kernels.dynamics import SURROGATE, SYNAPTIC_LEAK, Dynamics
+from evo_snn.snn.kernels.dynamics import ALPHAS, SURROGATE, SYNAPTIC_LEAK, Dynamics
+from evo_snn.snn.kernels.once import first_spikes
 from genomes.errors import RequestError, unknown_name
 
-__all__ = ["KERNELS", "SURROGATE", "SYNAPTIC_LEAK", "Chosen", "Dynamics", "choose", "fire"]
+__all__ = [
+    "ALPHAS",
+    "KERNELS",
+    "SURROGATE",
+    "SYNAPTIC_LEAK",
+    "Chosen",
+    "Dynamics",
+    "choose",
+    "fire",
+    "first_spikes",
+]
 
 KERNELS = ("numba", "torch", "norse")
 
@@ -90,7 +101,8 @@ def fire(
     Raises:
         RequestError: there is no such kernel.
     """
-    return _function(kernel)(dynamics, current, time_steps, threshold, leak, state_step)
+    spikes = _function(kernel)(dynamics, current, time_steps, threshold, leak, state_step)
+    return first_spikes(spikes) if dynamics.once else spikes
 
 
 def _function(kernel: str) -> Kernel:

@@ -77,11 +77,15 @@ def _spikes(p: Floats, u: Floats, out: Floats) -> None:  # pragma: no cover
 
 
 @_compiled
-def _reset(p: Floats, u: Floats, v: Floats) -> None:  # pragma: no cover
+def _reset(subtract: bool, p: Floats, u: Floats, v: Floats) -> None:  # pragma: no cover
     """Membranes after the reset, of those before it."""
     threshold, zero = p[THRESHOLD], p[ZERO]
-    for j in range(len(u)):
-        v[j] = zero if u[j] - threshold > zero else u[j]
+    if subtract:
+        for j in range(len(u)):
+            v[j] = u[j] - threshold if u[j] - threshold > zero else u[j]
+    else:
+        for j in range(len(u)):
+            v[j] = zero if u[j] - threshold > zero else u[j]
 
 
 @_compiled
@@ -114,6 +118,7 @@ def _inside(p: Floats, step: Floats, state: Floats, out: Floats) -> None:  # pra
 def fire(
     maps: Floats,
     kind: int,
+    subtract: bool,
     quantized: bool,
     scale: Floats,
     shift: Floats,
@@ -127,6 +132,7 @@ def fire(
     Args:
         maps: (steps, samples x pixels x channels), or one step where all are equal.
         kind: ``LIF_BOX``, ``LIF`` or ``IAF``.
+        subtract: Whether a spike takes the threshold from the membrane, and not all of it.
         quantized: Whether states are rounded to multiples of ``step``.
         scale: (channels,): maps are multiplied by it.
         shift: (channels,): and this is added.
@@ -155,7 +161,7 @@ def fire(
             _spikes(p, u, out[t, at : at + n])
             if t == steps - 1:
                 break
-            _reset(p, u, v)
+            _reset(subtract, p, u, v)
             if kind == LIF:
                 _decayed(p, i, i)
             if quantized:
@@ -203,6 +209,26 @@ def _through_spike(
 
 
 @_compiled
+def _through_subtraction(
+    p: Floats,
+    u: Floats,
+    slope: Floats,
+    of_spikes: Floats,
+    gv: Floats,
+    gs: Floats,
+    of_threshold: Floats,
+) -> None:  # pragma: no cover
+    """As `_through_spike` where the threshold is subtracted, which feels that itself."""
+    threshold, zero = p[THRESHOLD], p[ZERO]
+    for j in range(len(u)):
+        gs[j] = (of_spikes[j] - gv[j] * threshold) * slope[j]
+    for j in range(len(u)):
+        of_threshold[j] -= gv[j] if u[j] - threshold > zero else zero
+    for j in range(len(u)):
+        gv[j] += gs[j]
+
+
+@_compiled
 def _added(x: Floats, y: Floats, out: Floats) -> None:  # pragma: no cover
     for j in range(len(x)):
         out[j] += x[j] * y[j]
@@ -224,6 +250,7 @@ def _states(
     maps: Floats,
     at: int,
     kind: int,
+    subtract: bool,
     quantized: bool,
     a: Floats,
     b: Floats,
@@ -248,7 +275,7 @@ def _states(
         _integrate(kind, p, current[min(t, len(maps) - 1)], v[t], i[t], u[t])
         if t == steps - 1:
             break
-        _reset(p, u[t], v[t + 1])
+        _reset(subtract, p, u[t], v[t + 1])
         if quantized:
             _inside(p, q, v[t + 1], v_inside[t])
             _stored(p, q, v[t + 1])
@@ -302,6 +329,7 @@ def _masked(inside: Floats, gradient: Floats) -> None:  # pragma: no cover
 def _through_time(
     kind: int,
     surrogate: int,
+    subtract: bool,
     p: Floats,
     states: Floats,
     at: int,
@@ -324,7 +352,10 @@ def _through_time(
             if kind == LIF:
                 _masked(i_inside[t], gi)
         _slopes(surrogate, p, u[t], slope)
-        _through_spike(p, u[t], slope, of_spikes[t, at : at + n], gv, gs)
+        if subtract:
+            _through_subtraction(p, u[t], slope, of_spikes[t, at : at + n], gv, gs, of_threshold)
+        else:
+            _through_spike(p, u[t], slope, of_spikes[t, at : at + n], gv, gs)
         for j in range(n):
             of_threshold[j] -= gs[j]
         t_in = min(t, len(of_current) - 1)
@@ -339,6 +370,7 @@ def gradients(
     maps: Floats,
     kind: int,
     surrogate: int,
+    subtract: bool,
     quantized: bool,
     scale: Floats,
     shift: Floats,
@@ -355,6 +387,7 @@ def gradients(
         maps: As for `fire`, like all that have a name there.
         kind: As for `fire`.
         surrogate: ``SUPER`` and so on.
+        subtract: As for `fire`.
         quantized: As for `fire`.
         scale: As for `fire`.
         shift: As for `fire`.
@@ -377,8 +410,10 @@ def gradients(
         states = memory[: 6 * steps * n].reshape(6, steps, n)
         if n < group:
             states[4:] = p[ONE]
-        _states(maps, at, kind, quantized, a, b, q, p, states)
-        _through_time(kind, surrogate, p, states, at, of_spikes, of_current, vectors, sums)
+        _states(maps, at, kind, subtract, quantized, a, b, q, p, states)
+        _through_time(
+            kind, surrogate, subtract, p, states, at, of_spikes, of_current, vectors, sums
+        )
         for t in range(len(maps)):
             gc = of_current[t, at : at + n]
             for j in range(n):

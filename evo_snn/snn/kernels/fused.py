@@ -110,6 +110,7 @@ class _Call:
         self.maps = self.flat.reshape(steps_in, -1)
         self.dtype = self.flat.dtype
         self.kind = _KINDS[dynamics.kind]
+        self.subtract = dynamics.reset == "subtract"
         self.quantized = state_step is not None
         self.step = np.ones(self.channels, self.dtype) if state_step is None else _array(state_step)
         self.group = self.channels * max(1, GROUP // (self.channels * time_steps))
@@ -133,6 +134,7 @@ class _Call:
         compiled.fire(
             self.maps,
             self.kind,
+            self.subtract,
             self.quantized,
             scale,
             shift,
@@ -153,6 +155,7 @@ class _Call:
             self.maps,
             self.kind,
             _SURROGATES[self.dynamics.surrogate],
+            self.subtract,
             self.quantized,
             scale,
             shift,

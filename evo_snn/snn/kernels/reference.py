@@ -33,6 +33,7 @@ with warnings.catch_warnings():
         LIFBoxParameters,
         lif_box_feed_forward_step,
     )
+    from norse.torch.functional.reset import reset_subtract, reset_value
 
 State = tuple[Tensor, ...]
 """State variables of neurons between two time steps, (batch, channels, …) each."""
@@ -115,4 +116,5 @@ def _parameters(
     if dynamics.kind == "lif":
         synaptic = leak.new_tensor(dynamics.synaptic_leak)
         return LIFParameters(tau_mem_inv=leak, tau_syn_inv=synaptic, **common)
-    return LIFBoxParameters(tau_mem_inv=leak, **common)
+    reset = reset_subtract if dynamics.reset == "subtract" else reset_value
+    return LIFBoxParameters(tau_mem_inv=leak, reset_method=reset, **common)

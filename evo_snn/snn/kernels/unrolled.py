@@ -42,6 +42,7 @@ class _Fire(torch.autograd.Function):
         time_steps: int,
         dynamics: Dynamics,
     ) -> Tensor:
+        subtracted = dynamics.reset == "subtract"
         v, i = torch.zeros_like(current[0]), torch.zeros_like(current[0])
         spikes, kept = [], []
         for t in range(time_steps):
@@ -56,7 +57,8 @@ class _Fire(torch.autograd.Function):
             else:
                 u = (now - v).mul_(leak).add_(v)
             fired = u > threshold
-            v, v_inside = _stored(u.masked_fill(fired, 0.0), unit, dynamics.state_bits)
+            after = torch.where(fired, u - threshold, u) if subtracted else u.masked_fill(fired, 0)
+            v, v_inside = _stored(after, unit, dynamics.state_bits)
             i_inside = None
             if dynamics.kind == "lif":
                 i, i_inside = _stored(i, unit, dynamics.state_bits)
@@ -71,6 +73,7 @@ class _Fire(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         current, threshold, leak = ctx.saved_tensors
         dynamics: Dynamics = ctx.dynamics
+        subtracted = dynamics.reset == "subtract"
         of_spikes = gradients[0]
         of_current, once = torch.zeros_like(current), len(current) == 1
         of_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
@@ -80,10 +83,16 @@ class _Fire(torch.autograd.Function):
             v, now, u, v_inside, i_inside = ctx.kept[t]
             if v_inside is not None:
                 gv.mul_(v_inside)
-            gs = torch.addcmul(of_spikes[t], gv, u, value=-1).mul_(slopes(dynamics, u - threshold))
+            taken = threshold if subtracted else u  # by a spike
+            gs = torch.addcmul(of_spikes[t], gv, taken, value=-1)
+            gs.mul_(slopes(dynamics, u - threshold))
             if of_threshold is not None:
                 of_threshold -= gs.sum()
-            gv.masked_fill_(u > threshold, 0.0).add_(gs)  # u's
+                if subtracted:
+                    of_threshold -= gv[u > threshold].sum()
+            if not subtracted:
+                gv.masked_fill_(u > threshold, 0.0)
+            gv.add_(gs)  # u's
             gc = gv
             if leak is not None:
                 if of_leak is not None:

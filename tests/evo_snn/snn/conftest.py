@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from evo_snn.snn import DeployedNetwork, TrainableNetwork, build, deploy
+from evo_snn.snn.kernels import ALPHAS
 from genomes.spaces import make_space
 from tests.counts import count
 
@@ -28,6 +29,15 @@ OTHERS = {
     "signal": ([(1, 40), (3, 17)], {"widths": [1, 2, 3, 5], "kernels": [3, 9], **SMALL}),
 }
 """Shapes and options of the other spaces."""
+
+WEIGHT_CASES = [("weights", number) for number in range(count(12, 60))]
+
+WEIGHTS = {
+    "weight_bits": [1, 2, 3, 4, 8],
+    "quantizers": ["uniform", "power_of_two"],
+    "bit_groups": 3,
+}
+"""Options of weights; of them alone are the cases ``weights``, of the plain space."""
 
 OTHER_CASES = [(name, number) for name in OTHERS for number in range(count(4, 50))]
 
@@ -84,7 +94,16 @@ class Products(TorchDispatchMode):
         return result
 
 
-def random_architecture(number):
+def switched(number):
+    """Switchable decisions: every neuron with and without each of them."""
+    return {
+        "resets": [("hard", "subtract")[number % 2]],
+        "surrogates": [list(ALPHAS)[number % 5]],
+        "hidden_codes": ["once" if number % 4 == 3 else "any"],
+    }
+
+
+def random_architecture(number, options=None):
     """Small and odd: every neuron in turn, 1 to 3 dimensions, deep stages with links."""
     rng = np.random.default_rng(number)
     space = make_space(
@@ -101,6 +120,8 @@ def random_architecture(number):
             "time_steps": [1, 2, 3, 5],
             "input_bits": int(rng.choice([1, 3, 8])),
             "state_bits": int(rng.choice([6, 12, 32])),
+            **switched(number),
+            **(options or {}),
         },
     )
     return space.decode(space.sample(1, rng)[0])
@@ -113,7 +134,12 @@ def architecture_of(name, number):
         name,
         shapes[number % len(shapes)],
         2 + number % 3,
-        {**options, "neurons": [NEURONS[number % 3]], "thresholds": [0.25, 0.5]},
+        {
+            **options,
+            "neurons": [NEURONS[number % 3]],
+            "thresholds": [0.25, 0.5],
+            **switched(number),
+        },
     )
     return space.decode(space.sample(1, np.random.default_rng(number))[0])
 
@@ -146,9 +172,12 @@ def train_a_little(network, x, generator, steps=3):
     network.project()
 
 
-@lru_cache(maxsize=CASES + len(OTHER_CASES))
+@lru_cache(maxsize=CASES + len(OTHER_CASES) + len(WEIGHT_CASES))
 def make_case(number, name="plain"):
-    architecture = random_architecture(number) if name == "plain" else architecture_of(name, number)
+    if name in ("plain", "weights"):
+        architecture = random_architecture(number, WEIGHTS if name == "weights" else None)
+    else:
+        architecture = architecture_of(name, number)
     generator = torch.Generator().manual_seed(number)
     x = torch.rand(6, *architecture.input_shape, generator=generator, dtype=torch.float64)
     trained = build(architecture, number).double()
@@ -159,7 +188,7 @@ def make_case(number, name="plain"):
 
 @pytest.fixture(
     scope="session",
-    params=[*(("plain", number) for number in range(CASES)), *OTHER_CASES],
+    params=[*(("plain", number) for number in range(CASES)), *OTHER_CASES, *WEIGHT_CASES],
     ids=lambda one: f"{one[0]}-{one[1]}",
 )
 def case(request):
@@ -181,6 +210,12 @@ def other_cases():
         name: [make_case(number, name) for one, number in OTHER_CASES if one == name]
         for name in OTHERS
     }
+
+
+@pytest.fixture(scope="session")
+def weight_cases():
+    """Those of every option of weights."""
+    return [make_case(number, name) for name, number in WEIGHT_CASES]
 
 
 @pytest.fixture

@@ -100,4 +100,11 @@ def random_step(channels, seed=2, dtype=torch.float64):
 
 
 def _dynamics(neurons):
-    return Dynamics(neurons.kind, neurons.bits, neurons.surrogate, neurons.alpha)
+    return Dynamics(
+        neurons.kind,
+        neurons.bits,
+        neurons.surrogate,
+        neurons.alpha,
+        reset=neurons.reset,
+        once=neurons.once,
+    )

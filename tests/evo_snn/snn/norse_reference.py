@@ -28,6 +28,7 @@ with warnings.catch_warnings():
         LIFBoxParameters,
         lif_box_feed_forward_step,
     )
+    from norse.torch.functional.reset import reset_subtract, reset_value
 
 KINDS = ("lif_box", "lif", "iaf")
 KERNELS = ("numba", "torch")
@@ -35,6 +36,15 @@ SYNAPTIC_LEAK = 0.5
 
 ALPHAS = {"super": 100.0, "triangle": 0.3, "tanh": 2.0, "circ": 0.5, "heavi_erfc": 1.5}
 """Surrogates, with an alpha at which currents of the size of a threshold feel them."""
+
+OTHERS = (
+    {"kind": "lif_box", "reset": "subtract"},
+    {"kind": "lif_box", "once": True},
+    {"kind": "lif", "once": True},
+    {"kind": "iaf", "once": True},
+    {"kind": "lif_box", "reset": "subtract", "once": True},
+)
+"""What neurons can do beside resetting to 0 and firing again and again."""
 
 _STEPS = {
     "lif_box": (lif_box_feed_forward_step, LIFBoxFeedForwardState),
@@ -69,6 +79,8 @@ class Neurons:
     bits: int = 6
     surrogate: str = "super"
     alpha: float = 100.0
+    reset: str = "hard"
+    once: bool = False
 
     @property
     def has_leak(self):
@@ -95,7 +107,9 @@ def norse_spikes(neurons, current, time_steps, threshold, leak, seen=None):
         leaks = {"v_leak": leak.new_zeros(()), "tau_syn_inv": synaptic}
         parameters = LIFParameters(tau_mem_inv=leak, **leaks, **common)
     else:
-        parameters = LIFBoxParameters(tau_mem_inv=leak, v_leak=leak.new_zeros(()), **common)
+        reset = {"hard": reset_value, "subtract": reset_subtract}[neurons.reset]
+        leaks = {"tau_mem_inv": leak, "v_leak": leak.new_zeros(())}
+        parameters = LIFBoxParameters(reset_method=reset, **leaks, **common)
     state = state_type(*[torch.zeros_like(current[0])] * len(state_type._fields))
     spikes = []
     for t in range(time_steps):
@@ -105,6 +119,9 @@ def norse_spikes(neurons, current, time_steps, threshold, leak, seen=None):
         if neurons.step is not None:
             unit = by_channel(neurons.step, current[0].ndim)
             state = state_type(*(quantized_state(x, unit, neurons.bits) for x in state))
+        if neurons.once:
+            before = sum(one.detach() for one in spikes) if spikes else torch.zeros_like(fired)
+            fired = torch.where(before > 0, torch.zeros_like(fired), fired)
         spikes.append(fired)
     return torch.stack(spikes)
 
@@ -162,26 +179,29 @@ def by_hand(neurons, currents, weights):
     """
     kind, leak, threshold = neurons.kind, neurons.leak, neurons.threshold
     step = None if neurons.step is None else neurons.step.item()
-    v, i, past = 0.0, 0.0, []
+    v, i, past, silent = 0.0, 0.0, [], False
     for current in currents:
         jumped = i + current  # of a LIF neuron's synapse
         rise = {"iaf": current, "lif_box": leak * (current - v), "lif": leak * (jumped - v)}[kind]
         membrane = v + rise
         spike = float(membrane > threshold)
-        after, v_passes = stored(0.0 if spike else membrane, step, neurons.bits)
+        left = membrane - threshold if neurons.reset == "subtract" else 0.0
+        after, v_passes = stored(left if spike else membrane, step, neurons.bits)
         i, i_passes = stored(jumped * (1 - SYNAPTIC_LEAK), step, neurons.bits)
-        past.append((v, jumped, current, membrane, spike, v_passes, i_passes))
-        v = after
+        past.append((v, jumped, current, membrane, spike, v_passes, i_passes, silent))
+        v, silent = after, neurons.once and bool(silent or spike)
     to_v = to_i = to_threshold = to_leak = 0.0  # from what comes later
     to_currents = []
-    for (before, jumped, current, membrane, spike, v_passes, i_passes), weight in zip(
+    for (before, jumped, current, membrane, spike, v_passes, i_passes, mute), weight in zip(
         reversed(past), reversed(weights), strict=True
     ):
         slope = surrogate_slope(neurons.surrogate, neurons.alpha, membrane - threshold)
         to_after = to_v * v_passes
-        to_spike = weight - to_after * membrane  # a spike takes the membrane away
-        to_membrane = to_after * (1 - spike) + to_spike * slope
-        to_threshold -= to_spike * slope
+        subtracts = neurons.reset == "subtract"
+        # a spike takes the membrane away, or the threshold from it
+        to_spike = weight * (not mute) - to_after * (threshold if subtracts else membrane)
+        to_membrane = to_after * (1.0 if subtracts else 1 - spike) + to_spike * slope
+        to_threshold -= to_spike * slope + (to_after * spike if subtracts else 0.0)
         if kind == "iaf":
             to_currents.append(to_membrane)
             to_v = to_membrane
@@ -194,5 +214,5 @@ def by_hand(neurons, currents, weights):
             to_leak += to_membrane * (jumped - before)
             to_currents.append(to_jumped)
             to_v, to_i = to_membrane * (1 - leak), to_jumped
-    spikes = [spike for *_, spike, _, _ in past]
+    spikes = [spike * (not mute) for *_, spike, _, _, mute in past]
     return spikes, to_currents[::-1], to_threshold, to_leak

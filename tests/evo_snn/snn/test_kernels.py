@@ -20,6 +20,7 @@ from tests.evo_snn.snn.norse_reference import (
     ALPHAS,
     KERNELS,
     KINDS,
+    OTHERS,
     Neurons,
     by_hand,
     norse_spikes,
@@ -61,6 +62,42 @@ def test_any_number_of_steps_is_norses(kernel, surrogate, kind, leak):
         rates.append(fired.spikes.mean().item())
         assert fired.current.abs().max() > 0
     assert 0.02 < sum(rates) / len(rates) < 0.98
+
+
+every_other = pytest.mark.parametrize(
+    "other", OTHERS, ids=lambda one: "-".join(map(str, one.values()))
+)
+
+
+@every_kernel
+@every_other
+@pytest.mark.parametrize("surrogate", ALPHAS)
+def test_any_number_of_steps_of_other_neurons_is_norses(kernel, surrogate, other):
+    rates = []
+    for time_steps, leak, dtype, quantized, static in itertools.product(
+        (1, 2, 3, 8, 16), LEAKS, DTYPES, (False, True), (False, True)
+    ):
+        current = random_current(1 if static else time_steps, 3, 5, 7, dtype=dtype, seed=time_steps)
+        step = random_step(5, dtype=dtype) if quantized else None
+        settings = {"surrogate": surrogate, "alpha": ALPHAS[surrogate], **other}
+        neurons = Neurons(threshold=0.3, leak=leak, step=step, **settings)
+        fired = assert_as_norse(kernel, neurons, current, time_steps)
+        rates.append(fired.spikes.mean().item())
+        if other.get("once"):
+            assert fired.spikes.sum(0).max() <= 1
+    assert 0.02 < sum(rates) / len(rates) < 0.98
+
+
+@every_kernel
+@every_other
+def test_other_neurons_do_something_else(kernel, other):
+    current = random_current(8, 3, 5, 7)
+    usual, unusual = (
+        by_kernel(kernel, neurons, current, 8, random_weight(current, 8))
+        for neurons in (Neurons(other["kind"]), Neurons(**other))
+    )
+
+    assert not torch.equal(usual.spikes, unusual.spikes)
 
 
 @every_kernel
@@ -129,6 +166,19 @@ def test_layouts_in_memory_change_nothing(kernel, kind, quantized, spatial):
             fired = assert_as_norse(kernel, neurons, other, 5, other_weight)
             assert torch.equal(fired.spikes, plain.spikes)
             assert difference(fired.current, plain.current) <= TIGHT[dtype] / 10
+
+
+@every_kernel
+@every_other
+@pytest.mark.parametrize("spatial", [(), (4, 5)])
+def test_layouts_change_nothing_of_other_neurons(kernel, other, spatial):
+    for given_steps in (1, 5):
+        current = random_current(given_steps, 3, 4, *spatial)
+        neurons = Neurons(**other, step=random_step(4))
+        plain = by_kernel(kernel, neurons, current, 5, random_weight(current, 5))
+        for laid_out in layouts(current, len(spatial)).values():
+            fired = assert_as_norse(kernel, neurons, laid_out, 5)
+            assert torch.equal(fired.spikes, plain.spikes)
 
 
 @every_kernel
@@ -284,6 +334,36 @@ def test_lif_by_hand(kernel):
     assert fired.leak.item() == pytest.approx(slope * 2.25 + first, rel=1e-14)
 
 
+@every_kernel
+def test_subtraction_by_hand(kernel):
+    # v = 3/2 fires and keeps 1/2; then 1/2 + (2 - 1/2) / 2 = 5/4 fires. Slopes 4/9 and 16/25.
+    neurons = Neurons("lif_box", 1.0, 0.5, reset="subtract")
+    fired = by_kernel(kernel, neurons, _column(3, 2), 2, _column(0, 1))
+
+    assert fired.spikes.flatten().tolist() == [1, 1]
+    # dL/dv2 = 16/25; what stays of v1 is v1 - spike: half of it counts, less the slope
+    first = 16 / 25 * 0.5 * (1 - 4 / 9)
+    assert fired.current.flatten().tolist() == pytest.approx([first / 2, 8 / 25], rel=1e-14)
+    # the second comparison, the subtraction, and through the first spike
+    threshold = -16 / 25 - 8 / 25 + 8 / 25 * 4 / 9
+    assert fired.threshold.item() == pytest.approx(threshold, rel=1e-14)
+    assert fired.leak.item() == pytest.approx(16 / 25 * 1.5 + first * 3, rel=1e-14)
+
+
+@every_kernel
+def test_one_spike_by_hand(kernel):
+    # v = 1/2, then 3/2 fires; in the third step it would fire again
+    neurons = Neurons("iaf", 1.0, once=True)
+    fired = by_kernel(kernel, neurons, _column(0.5, 1, 3), 3, _column(1, 1, 1))
+
+    assert fired.spikes.flatten().tolist() == [0, 1, 0]
+    # slopes 4/9 and 4/9; the third step passes nothing, and no reset counts after the second
+    second = 4 / 9
+    first = 4 / 9 + second * (1 - 0.5 * 4 / 9)
+    assert fired.current.flatten().tolist() == pytest.approx([first, second, 0], rel=1e-14)
+    assert fired.threshold.item() == pytest.approx(-second - 4 / 9 * (1 - second / 2), rel=1e-14)
+
+
 # A membrane, what 4 bits of 1/4 keep of it (from -2 to 7/4, ties to even), whether gradients pass.
 STORED = [
     (0.375, 0.5, True),
@@ -323,12 +403,14 @@ def test_a_stored_state_by_hand(kernel, kind, dtype, membrane, kept, passes):
 
 @every_kernel
 @pytest.mark.parametrize("surrogate", ALPHAS)
-@every_kind
-def test_one_neuron_is_the_plain_recurrence(kernel, surrogate, kind):
+@pytest.mark.parametrize("neuron", [*({"kind": kind} for kind in KINDS), *OTHERS], ids=str)
+def test_one_neuron_is_the_plain_recurrence(kernel, surrogate, neuron):
+    kind = neuron["kind"]
     for seed in range(20):
         step = random_step(1, seed=seed) if seed % 2 else None
         alpha = ALPHAS[surrogate]
-        neurons = Neurons(kind, 0.4, LEAKS[seed % 4], step, 5, surrogate, alpha)
+        common = {"threshold": 0.4, "leak": LEAKS[seed % 4], "step": step, "bits": 5}
+        neurons = Neurons(**neuron, **common, surrogate=surrogate, alpha=alpha)
         current = random_current(8, 1, 1, seed=seed)
         weight = random_weight(current, 8, seed=seed + 100)
         fired = by_kernel(kernel, neurons, current, 8, weight)

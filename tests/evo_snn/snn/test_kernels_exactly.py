@@ -111,17 +111,42 @@ def test_extremes_are_norses(kernel, kind, dtype, surrogate):
         for given_steps in (1, 4):
             current = random_current(given_steps, 2, 3, 5, dtype=dtype) * scale
             for step in (None, random_step(3, dtype=dtype)):
-                neurons = Neurons(kind, 0.5, 0.25, step, 6, surrogate, alpha)
-                assert_as_norse(kernel, neurons, current, 4, tight=1e-5)
+                # Norse takes v from the gradient and adds v - threshold: nothing is left of 1e10
+                subtracts = kind == "lif_box" and scale < 1
+                for reset in ("hard", "subtract") if subtracts else ("hard",):
+                    neurons = Neurons(kind, 0.5, 0.25, step, 6, surrogate, alpha, reset)
+                    assert_as_norse(kernel, neurons, current, 4, tight=1e-5)
 
 
 @every_kernel
 @every_kind
 @pytest.mark.parametrize("quantized", [False, True])
-def test_what_is_no_number_is_silence_from_there_on(kernel, kind, quantized):
+@pytest.mark.parametrize("reset", ["hard", "subtract"])
+def test_what_is_no_number_is_silence_from_there_on(kernel, kind, quantized, reset):
+    reset = reset if kind == "lif_box" else "hard"
     current = torch.tensor([1.0, math.nan, 9.0, 9.0, 9.0]).reshape(-1, 1, 1)
-    neurons = Neurons(kind, 0.3, 0.5, torch.tensor([0.1]) if quantized else None)
+    step = torch.tensor([0.1]) if quantized else None
+    neurons = Neurons(kind, 0.3, 0.5, step, reset=reset)
     assert spikes_of(kernel, neurons, current, 5).flatten().tolist() == [1, 0, 0, 0, 0]
+
+
+@every_kernel
+@every_dtype
+def test_what_a_subtraction_leaves_is_norses_to_the_last_bit(kernel, dtype):
+    # what is above the threshold stays, to the last bit, and decides over the next spikes
+    for seed in range(40):
+        leak = [1 / 16, 0.25, 0.3, 0.5, 1.0][seed % 5]
+        current = 3 * random_current(8, 1, 1, dtype=dtype, seed=seed).abs()
+        neurons = Neurons("lif_box", 0.3, leak, reset="subtract")
+        seen = []
+        threshold, of_leak = (torch.tensor(x, dtype=dtype) for x in (0.3, leak))
+        norse_spikes(neurons, current, 8, threshold, of_leak, seen)
+        for number, state in enumerate(seen[:-1]):
+            # the next current brings the membrane to about the threshold: either side counts
+            short = (threshold - state.v * (1 - of_leak)) / of_leak
+            tried = torch.cat([current[: number + 1], short[None]])
+            spikes = spikes_of(kernel, neurons, tried, number + 2)
+            assert torch.equal(spikes, norse_spikes(neurons, tried, number + 2, threshold, of_leak))
 
 
 @every_kernel
@@ -151,14 +176,17 @@ def test_whatever_is_given_is_norses(kernel, data):
     bits = draw(st.integers(2, 32))
     quantized = draw(st.booleans())
     seed = draw(st.integers(0, 2**32))
+    kind = draw(st.sampled_from(KINDS))
     neurons = Neurons(
-        draw(st.sampled_from(KINDS)),
+        kind,
         draw(st.floats(0.05, 10)),
         draw(st.floats(1 / 16, 1)),
         random_step(shape[1], seed, dtype) * 2.0 ** (8 - bits) if quantized else None,
         bits,
         surrogate,
         draw(st.floats(0.1, 4)),
+        draw(st.sampled_from(["hard", "subtract"])) if kind == "lif_box" else "hard",
+        draw(st.booleans()),
     )
     mean, spread = draw(st.floats(-1, 2)), draw(st.floats(0, 8))
     steps = draw(st.sampled_from([1, time_steps]))

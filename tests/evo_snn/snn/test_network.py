@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from evo_snn.snn import build, deploy
-from evo_snn.snn.network import in_channels_last, with_bands_folded
+from evo_snn.snn.network import in_channels_last
+from evo_snn.snn.passes import with_bands_folded
 from evo_snn.snn.quantization import quantized_input
 
 

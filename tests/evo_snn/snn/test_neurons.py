@@ -15,12 +15,14 @@ from evo_snn.snn import build, deploy
 from evo_snn.snn.kernels import reference
 from evo_snn.snn.neurons import SMALLEST_THRESHOLD, SpikingNeuron
 from genomes.architecture import Neuron
+from tests.evo_snn.snn.norse_reference import OTHERS
 
 KINDS = ["lif_box", "lif", "iaf"]
 
 
-def neuron(kind, *, leak=0.5, threshold=1.0, state_bits=32):
-    return SpikingNeuron(Neuron(kind, 0.0 if kind == "iaf" else leak, threshold, state_bits))
+def neuron(kind, *, leak=0.5, threshold=1.0, state_bits=32, **more):
+    leak = 0.0 if kind == "iaf" else leak
+    return SpikingNeuron(Neuron(kind, leak, threshold, state_bits, **more))
 
 
 def fire(spiking, current, time_steps=None):
@@ -82,6 +84,24 @@ def test_iaf_by_hand(monkeypatch):
 def test_reset_is_hard():
     # 5 is far above the threshold; what is left over is lost
     assert spikes_of("iaf", [5.0, 0.5, 0.6]) == [1, 0, 1]
+
+
+def test_subtraction_keeps_what_is_above_the_threshold():
+    # v = 4 fires and keeps 3, of which half leaks away; 1.5 fires and keeps 0.5
+    assert spikes_of("lif_box", [8.0, 0.0, 0.0, 0.0], reset="subtract") == [1, 1, 0, 0]
+    assert spikes_of("lif_box", [8.0, 0.0, 0.0, 0.0]) == [1, 0, 0, 0]
+
+
+def test_a_neuron_that_fires_once_is_silent_then():
+    assert spikes_of("iaf", [0.5, 3.0, 3.0, 3.0], once=True) == [0, 1, 0, 0]
+    assert spikes_of("iaf", [0.5, 3.0, 3.0, 3.0]) == [0, 1, 1, 1]
+
+
+def test_a_neuron_says_what_is_special_about_it():
+    assert str(neuron("lif_box", reset="subtract", once=True)) == (
+        "SpikingNeuron(lif_box, state_bits=32, reset=subtract, once)"
+    )
+    assert str(neuron("lif")) == "SpikingNeuron(lif, state_bits=32)"
 
 
 def _functional_step(spiking):
@@ -199,8 +219,8 @@ def stepwise(spiking, current, unit):
 
 @pytest.mark.parametrize("kernel", ["numba", "torch", "norse"])
 @pytest.mark.parametrize("state_bits", [5, 32])
-@pytest.mark.parametrize("kind", KINDS)
-def test_time_steps_one_by_one_are_those_at_once(kind, state_bits, kernel):
+@pytest.mark.parametrize("settings", [*({"kind": kind} for kind in KINDS), *OTHERS], ids=str)
+def test_time_steps_one_by_one_are_those_at_once(settings, state_bits, kernel):
     generator = torch.Generator().manual_seed(8)
     values = 0.3 + torch.randn(7, 4, 3, 5, generator=generator, dtype=torch.float64)
     weight = torch.randn(7, 4, 3, 5, generator=generator, dtype=torch.float64)
@@ -210,7 +230,7 @@ def test_time_steps_one_by_one_are_those_at_once(kind, state_bits, kernel):
         lambda spiking, current: spiking(current, 7, unit, kernel),
         lambda spiking, current: stepwise(spiking, current, unit),
     ):
-        spiking = neuron(kind, threshold=0.5, state_bits=state_bits).double()
+        spiking = neuron(**settings, threshold=0.5, state_bits=state_bits).double()
         current = values.clone().requires_grad_()
         spikes = run(spiking, current)
         gradients = torch.autograd.grad(spikes, [current, *spiking.parameters()], weight)
@@ -270,7 +290,7 @@ def test_leak_and_threshold_are_trained_and_in_the_state(kind):
 
     assert [name for name, _ in spiking.named_parameters()] == names
     assert set(spiking.state_dict()) == {*names, "initial"}
-    assert spiking.initial.tolist() == pytest.approx([0.7, 0 if kind == "iaf" else 0.3])
+    assert spiking.initial.tolist() == pytest.approx([0.7, 0 if kind == "iaf" else 0.3, 0, 0])
     current = torch.rand(4, 1, 20, generator=torch.Generator().manual_seed(7))
     fire(spiking, current).sum().backward()
     assert all(parameter.grad.item() != 0 for parameter in spiking.parameters())

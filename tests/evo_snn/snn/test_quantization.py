@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from evo_snn.snn.quantization import (
     NORMAL_STEP,
+    POWER_STEP,
     quantized_input,
     quantized_leak,
     quantized_state,
@@ -19,20 +20,26 @@ from evo_snn.snn.quantization import (
     straight_through,
     weight_levels,
 )
+from genomes.quantizers import POWER_BITS
+from tests.evo_snn.snn.alphabets import levels_of
 
 BITS = st.integers(2, 8)
+QUANTIZERS = st.one_of(
+    st.tuples(st.integers(1, 8), st.just("uniform")),
+    st.tuples(st.sampled_from(POWER_BITS), st.just("power_of_two")),
+)
+"""Bits and quantizer."""
 
 
-def quantized_weight(weight, bits, *, per_channel=True):
+def quantized_weight(weight, bits, *, per_channel=True, quantizer="uniform"):
     """What a layer's product has in place of a weight."""
-    levels, scale = weight_levels(weight, bits, per_channel=per_channel)
+    levels, scale = weight_levels(weight, bits, per_channel=per_channel, quantizer=quantizer)
     return straight_through(weight, levels * scale)
 
 
-def mean_squared_error(step, bits):
-    """Of a standard normal variable and its nearest of 2^bits - 1 levels, in closed form."""
-    largest = 2 ** (bits - 1) - 1
-    levels = np.arange(-largest, largest + 1) * step
+def mean_squared_error(step, levels):
+    """Of a standard normal variable and its nearest level, in closed form."""
+    levels = np.array(levels) * step
     inner = (levels[1:] + levels[:-1]) / 2
     low, high = np.append(-np.inf, inner), np.append(inner, np.inf)
     probability = norm.cdf(high) - norm.cdf(low)
@@ -48,7 +55,7 @@ def test_the_steps_are_the_best_for_a_normal_variable(bits):
     best = minimize_scalar(
         mean_squared_error,
         bounds=(2 / 2**bits, 16 / 2**bits),
-        args=(bits,),
+        args=(levels_of(bits, "uniform"),),
         method="bounded",
         options={"xatol": 1e-9},
     )
@@ -57,8 +64,83 @@ def test_the_steps_are_the_best_for_a_normal_variable(bits):
     assert NORMAL_STEP[bits] == pytest.approx(best.x, abs=1e-4)
 
 
+def best_of_powers(exponents):
+    """The best step of 0, ±1, … ±2^exponents, and its error: the least of some, then refined."""
+    magnitudes = [2**k for k in range(exponents + 1)]
+    levels = [-m for m in reversed(magnitudes)] + [0] + magnitudes
+    some = np.geomspace(0.5, 8, 200) / magnitudes[-1]
+    near = int(np.argmin([mean_squared_error(step, levels) for step in some]))
+    return minimize_scalar(
+        mean_squared_error,
+        bounds=(some[near - 2], some[near + 2]),
+        args=(levels,),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+
+
+@pytest.mark.parametrize(("bits", "exponents"), [(3, 2), (4, 6)])
+def test_the_steps_of_powers_are_the_best_for_a_normal_variable(bits, exponents):
+    assert POWER_STEP[bits] == pytest.approx(best_of_powers(exponents).x, abs=1e-4)
+
+
+def test_more_than_four_bits_of_powers_gain_nothing_on_a_normal_variable():
+    three, four, five = (best_of_powers(exponents).fun for exponents in (2, 6, 14))
+
+    assert three == pytest.approx(0.04756, abs=1e-5)
+    assert four == pytest.approx(0.03774, abs=1e-5)
+    assert five > 0.999 * four
+
+
 def test_there_is_a_step_for_every_width():
     assert sorted(NORMAL_STEP) == [2, 3, 4, 5, 6, 7, 8]
+    assert sorted(POWER_STEP) == sorted(POWER_BITS)
+
+
+def test_signs_by_hand():
+    # mean magnitudes 2.4 and 0.5; a zero counts as positive
+    levels, scale = weight_levels(torch.tensor([[3.0, -4.0, 0.2], [0.0, -0.5, -1.0]]), 1)
+
+    assert levels.tolist() == [[1, -1, 1], [1, -1, -1]]
+    assert scale.flatten().tolist() == pytest.approx([2.4, 0.5])
+
+
+@given(st.integers(0, 10**6), st.floats(0.5, 2))
+def test_no_other_scale_of_signs_is_better(seed, factor):
+    weight = torch.randn(1, 20, generator=torch.Generator().manual_seed(seed)).double()
+    levels, scale = weight_levels(weight, 1)
+
+    def error(scale):
+        return float((weight - levels * scale).square().sum())
+
+    assert error(scale) <= error(scale * factor) + 1e-12
+
+
+def test_powers_by_hand():
+    # seven weights of rms sqrt((400 + 16 + 9 + 4 + 1 + 0.25 + 0.0004) / 7) = 7.8404; a step is
+    # 0.5181 of it, 4.0621: 4.92, 0.985, 0.739, 0.492, 0.246, 0.123, 0.005 steps
+    weight = torch.tensor([[20.0, -4.0, 3.0, 2.0, -1.0, 0.5, 0.02]])
+    levels, scale = weight_levels(weight, 3, quantizer="power_of_two")
+
+    assert scale.item() == pytest.approx(4.0621, rel=1e-4)
+    assert levels.tolist() == [[4, -1, 1, 0, 0, 0, 0]]
+    # at 4 bits 0.0655 of it, 0.51355: 38.9, 7.79, 5.84, 3.89, 1.95, 0.97, 0.039 steps; half way
+    # from 32 to 64 is 48, from 4 to 8 is 6
+    levels, _ = weight_levels(weight, 4, quantizer="power_of_two")
+    assert levels.tolist() == [[32, -8, 4, 4, -2, 1, 0]]
+
+
+@given(QUANTIZERS, st.integers(0, 10**6), st.booleans())
+@settings(max_examples=50)
+def test_every_weight_has_the_nearest_level(which, seed, per_channel):
+    bits, quantizer = which
+    weight = torch.randn(3, 40, generator=torch.Generator().manual_seed(seed)).double()
+    levels, scale = weight_levels(weight, bits, per_channel=per_channel, quantizer=quantizer)
+    known = torch.tensor(levels_of(bits, quantizer)).double()
+    distance = (weight.unsqueeze(-1) - known * scale.unsqueeze(-1)).abs()
+
+    assert set(levels.flatten().tolist()) <= set(known.tolist())
+    assert torch.allclose((weight - levels * scale).abs(), distance.amin(-1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -71,7 +153,8 @@ def test_the_levels_of_normal_weights_use_the_width(bits):
     assert len(levels.unique()) > 2 ** (bits - 1)  # more than the next narrower width has
     assert scale.shape == (4, 1)
     error = (levels * scale - weight).square().mean()
-    assert float(error) == pytest.approx(mean_squared_error(NORMAL_STEP[bits], bits), rel=0.1)
+    expected = mean_squared_error(NORMAL_STEP[bits], levels_of(bits, "uniform"))
+    assert float(error) == pytest.approx(expected, rel=0.1)
 
 
 def test_levels_by_hand():
@@ -108,14 +191,15 @@ def test_a_silent_channel_has_levels_of_zero(dtype):
     assert (scale >= torch.finfo(dtype).tiny).all()  # no denormal, which a device may flush to 0
 
 
-@given(BITS, st.integers(0, 10**6), st.integers(-20, 20))
+@given(QUANTIZERS, st.integers(0, 10**6), st.integers(-20, 20))
 @settings(max_examples=50)
-def test_quantization_commutes_with_powers_of_two_exactly(bits, seed, exponent):
+def test_quantization_commutes_with_powers_of_two_exactly(which, seed, exponent):
+    bits, quantizer = which
     weight = torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(seed))
     factor = 2.0 ** torch.tensor([[[exponent]], [[0]], [[-exponent]]])
-    once = quantized_weight(weight, bits) * factor
+    once = quantized_weight(weight, bits, quantizer=quantizer) * factor
 
-    assert torch.equal(quantized_weight(weight * factor, bits), once)
+    assert torch.equal(quantized_weight(weight * factor, bits, quantizer=quantizer), once)
 
 
 @given(BITS, st.integers(0, 10**6), st.floats(1e-3, 1e3))
@@ -127,14 +211,16 @@ def test_quantization_commutes_with_any_positive_scale(bits, seed, factor):
     assert torch.allclose(quantized_weight(weight * factor, bits), once, rtol=1e-12, atol=0)
 
 
-@given(BITS, st.integers(0, 10**6), st.booleans())
+@given(QUANTIZERS, st.integers(0, 10**6), st.booleans())
 @settings(max_examples=50)
-def test_a_weight_takes_its_own_bits(bits, seed, per_channel):
+def test_a_weight_takes_its_own_bits(which, seed, per_channel):
+    bits, quantizer = which
     weight = torch.randn(3, 400, generator=torch.Generator().manual_seed(seed))
-    quantized = quantized_weight(weight, bits, per_channel=per_channel)
+    how = {"per_channel": per_channel, "quantizer": quantizer}
+    quantized = quantized_weight(weight, bits, **how)
 
-    assert all(len(channel.unique()) <= 2**bits - 1 for channel in quantized)
-    assert torch.equal(quantized_weight(-weight, bits, per_channel=per_channel), -quantized)
+    assert all(len(channel.unique()) <= max(2, 2**bits - 1) for channel in quantized)
+    assert torch.equal(quantized_weight(-weight, bits, **how), -quantized)
 
 
 def test_the_gradient_passes_a_weight_unchanged():
