@@ -102,7 +102,11 @@ def space_origin(name: str) -> str:
 
 
 def make_space(
-    name: str, input_shape: Sequence[int], classes: int, options: Mapping[str, Any] | None = None
+    name: str,
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, Any] | None = None,
+    frames: int = 0,
 ) -> SearchSpace:
     """The search space of that name, for samples of one shape.
 
@@ -111,6 +115,7 @@ def make_space(
         input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
         options: the ``[space]`` section of a configuration.
+        frames: how many there are of an event stream, each of ``input_shape``; 0 for still samples.
 
     Raises:
         RequestError: an unknown name or option, or a value that is not allowed.
@@ -122,10 +127,16 @@ def make_space(
         known = chosen.Options.model_fields
         raise request_error(error, prefix="space", known=known) from None
     try:
-        return chosen(input_shape, classes, checked)
+        space = chosen(input_shape, classes, checked)
     except RequestError:
         raise
     except Exception as error:
         if name in OWN_SPACES:
             raise
         raise broken(SPACES, name, f"{type(error).__name__}: {error}") from error
+    if frames and not space.reads_frames:
+        allowed = f"still samples, as space {name!r} has it with these options"
+        remedy = "Event streams are read directly: leave space.codings out, or take another space."
+        raise RequestError("data", f"samples of {frames} frames", allowed, remedy)
+    space.frames = frames
+    return space
