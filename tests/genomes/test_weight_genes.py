@@ -29,6 +29,8 @@ OPTIONS = st.fixed_dictionaries(
         "weight_bits": chosen([1, 2, 3, 4, 8]),
         "quantizers": st.sampled_from([["uniform"], ["uniform", "power_of_two"]]),
         "bit_groups": st.integers(1, 4),
+        "removed_columns": chosen([0.0, 0.25, 0.5, 0.75]),
+        "column_rows": st.sampled_from([8, 128]),
     }
 )
 
@@ -81,6 +83,10 @@ def test_workloads_hold_every_channel_and_neuron(drawn):
         ]
         assert sum(work.channels[1] for work in own) == layer.out_channels
         assert sum(work.weights for work in own) == layer.weights
+        stored = sum(work.weights * work.column_share for work in own)
+        assert stored == pytest.approx(layer.stored_weights)
+        assert layer.stored_weights <= layer.weights
+        assert (layer.stored_weights < layer.weights) == (layer.removed > 0)
         assert {work.channels[0] * work.kernel_size for work in own} == {
             layer.weights // layer.out_channels
         }
@@ -112,10 +118,13 @@ def test_there_is_a_gene_only_where_there_is_a_choice():
     assert more - names == {"stage1.block1.quantizer", "readout.quantizer"}
     grouped = {gene.name for gene in small(bit_groups=2).genes}
     assert grouped - names == {"stage1.block1.weight_bits.1", "stage1.block1.weight_bits.2"}
+    removed = {gene.name for gene in small(removed_columns=[0.0, 0.5]).genes}
+    assert removed - names == {"stage1.block1.removed"}
 
 
 def test_options_at_their_defaults_change_no_key():
-    plain, spelled = small(), small(quantizers=["uniform"], bit_groups=1)
+    plain = small()
+    spelled = small(quantizers=["uniform"], bit_groups=1, removed_columns=[0.0], column_rows=128)
     genome = np.zeros(len(plain.genes), int)
     assert plain.key(genome) == spelled.key(genome)
 
@@ -174,3 +183,34 @@ def test_parts_take_their_layers_rates():
     assert [one.output_rate for one in own.layers[:2]] == [0.5, 0.2]
     with pytest.raises(RequestError, match=r"rates: got 'stage1\.block2'"):
         workload.with_rates({"stage1.block2": (0.1, 0.2)})
+
+
+def test_shares_that_remove_the_same_are_one_network():
+    shares = [0.0, 0.1, 0.5, 0.6, 0.9]
+    space = small(widths=[3], removed_columns=shares, column_rows=5)
+    name = "stage1.block1.removed"
+    genomes = [genome_of(space, **{name: share}) for share in shares]
+
+    # of three columns 0, 0, 1, 1 and 2
+    assert [space.decode(one).layers[0].removed for one in genomes] == [0.0, 0.0, 0.5, 0.5, 0.9]
+    place = [gene.name for gene in space.genes].index(name)
+    assert [int(space.canonical(one)[place]) for one in genomes] == [0, 0, 2, 2, 4]
+    assert len({space.key(one) for one in genomes}) == 3
+    assert space.decode(genomes[3]).layers[0].column_rows == 5
+    layers = space.decode(genomes[4]).workload.layers
+    assert [layer.column_share for layer in layers] == [pytest.approx(1 / 3), 1.0]
+
+
+def test_a_share_is_not_felt_where_there_is_one_column():
+    space = small(widths=[1], removed_columns=[0.0, 0.5])
+    assert "stage1.block1.removed" not in space.describe(np.zeros(len(space.genes), int))
+
+
+def test_a_share_can_be_no_gene():
+    space = small(widths=[4], removed_columns=[0.5])
+    layer = space.decode(np.zeros(len(space.genes), int)).layers[0]
+
+    # two of four columns of 1 x 3 x 3 rows, a scale and a bias for each of the four
+    assert layer.removed == 0.5
+    assert layer.parameters == 2 * 9 + 2 * 4
+    assert layer.operations == 2 * 9 * 16
