@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,24 @@ import numpy as np
 import torch
 
 from evo_snn.class_map import PARTS, ClassMap, map_path
+from evo_snn.cnn_energy import cnn_energy
+from evo_snn.config import Config, TrainingSection
+from evo_snn.costing import training_metrics
 from evo_snn.datasets import Dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.fresh_chips import fresh_summary
+from evo_snn.from_cnn import FINE_TUNING, convert
 from evo_snn.lazy_samples import LazyTensor
+from evo_snn.measured import Measured
 from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import Network, build, deploy
-from evo_snn.snn.tensors import named_tensors, to_bytes
+from evo_snn.snn.tensors import restore, to_bytes
 from evo_snn.training import (
     MEASURED_AT_ONCE,
+    Fitted,
+    Samples,
     checked_device,
     chosen_kernel,
     data_of,
@@ -31,6 +39,7 @@ from evo_snn.training import (
     measure,
     on_device,
 )
+from evo_snn.training_machine import machine_of
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
 from hardware import Chip
@@ -53,6 +62,7 @@ def train(
     *,
     seed: int | None = None,
     accept: Sequence[str] = (),
+    from_cnn: bool = False,
 ) -> pd.DataFrame:
     """Train designs of a run fully, from scratch, and measure them on the test part.
 
@@ -67,14 +77,20 @@ def train(
         seed: of the initial weights and the order of samples; the run's by default.
         accept: SHA-256 hashes, or their beginnings, of installed data sets that may be used though
             they are not what the run was made with.
+        from_cnn: train the CNN of the same architecture first, for as long, and convert it
+            (`evo_snn.from_cnn`).
 
     Returns:
         One row a design: key, validation_accuracy, test_accuracy (of a scene, overall accuracy),
         test_balanced_accuracy (average accuracy), test_kappa, test_recalls (class → recall, None
-        for one without test samples), epochs, steps, seed; ``leaky`` says why the figures flatter,
-        where they do. Where the run has chips that are not ideal, also mean, worst and standard
-        deviation of the test accuracy on 20 fresh instances of the design's chip
-        (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
+        for one without test samples), test_rates (layer → input and spike rate), epochs, steps,
+        seed, what training took (training_operations, training_energy_j); ``leaky`` says why the
+        figures flatter, where they do. Where the run has chips that are not ideal, also mean,
+        worst and standard deviation of the test accuracy on 20 fresh instances of the design's
+        chip (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
+        From a CNN also ``conversion``, ``percentile`` and the test accuracies ``cnn``,
+        ``quantized_cnn`` and ``converted`` (`evo_snn.from_cnn.Converted.told`), and ``energies``
+        (`evo_snn.cnn_energy.CNNEnergy`).
 
     Raises:
         RequestError: an unknown key, fewer than one epoch, a kernel that cannot work here, a data
@@ -102,7 +118,7 @@ def train(
             own_seed = derived_seed(seed, candidate.key)
             chip = run.chip_of(candidate.key)
             row, content, drawn = _fully_trained(
-                run, architecture, chip, data, device, epochs, own_seed
+                run, architecture, chip, data, device, epochs, own_seed, from_cnn=from_cnn
             )
             row = {"key": candidate.key, **row, "epochs": epochs, "seed": seed}
             _keep(run.folder / TRAINED, candidate.key, row, content, drawn)
@@ -118,45 +134,83 @@ def _fully_trained(
     device: str,
     epochs: int,
     seed: int,
+    *,
+    from_cnn: bool,
 ) -> tuple[dict[str, object], bytes, ClassMap | None]:
     """Accuracies, the trained network as safetensors, and the class map of a scene."""
     settings, noise = run.config.training, noise_of(run.config.on_chip)
-    samples, validation = on_device(data.train, device), on_device(data.validation, device)
+    train, validation, test = (
+        on_device(part, device) for part in (data.train, data.validation, data.test)
+    )
     kernel = chosen_kernel(settings, run.environment.get("kernel")).name
-    network = build(architecture, seed, kernel).to(device)
-    fitted = fit(
-        network,
-        samples,
-        validation,
-        steps=epochs * max(1, len(samples) // settings.batch_size),
+    fitting = _fitting(settings, train, validation, epochs, seed)
+    rate, told = settings.learning_rate, dict[str, object]()
+    if from_cnn:
+        start = convert(
+            architecture, fitting, train, validation, settings, seed=seed, kernel=kernel
+        )
+        network, rate, told = start.network, rate * FINE_TUNING, start.told(test)
+    else:
+        network = build(architecture, seed, kernel).to(device)
+    weight_noise = None if noise is None else WeightNoise(chip, noise)
+    fitted = fitting(network, learning_rate=rate, goes_on=from_cnn, noise=weight_noise)
+    restore(network, fitted.tensors)
+    deployed = deploy(network)
+    measured = measure(deployed, test)
+    if from_cnn:
+        told["energies"] = cnn_energy(architecture, measured.rates).to_dict()
+    parts = {"train": train, "validation": validation, "test": test}
+    row: dict[str, object] = {
+        **told,
+        "validation_accuracy": fitted.accuracy,
+        **_test_figures(measured, data),
+        "steps": fitted.steps,
+        "test_rates": {name: list(pair) for name, pair in measured.rates.items()},
+        **_training_cost(run.config, architecture, fitted, len(train)),
+        **fresh_summary(deployed, chip, run, **parts, seed=seed),
+    }
+    about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
+    return row, to_bytes(fitted.tensors, about), _class_map(deployed, data, device)
+
+
+def _test_figures(measured: Measured, data: Dataset) -> dict[str, object]:
+    return {
+        **{f"test_{name}": value for name, value in measured.figures.items()},
+        "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
+        **({"leaky": data.leaky} if data.leaky else {}),
+    }
+
+
+def _training_cost(
+    config: Config, architecture: Architecture, fitted: Fitted, samples: int
+) -> dict[str, float]:
+    """What the gradient steps took, of so many samples for training."""
+    return training_metrics(
+        architecture,
+        architecture.workload.with_rates(fitted.rates),
+        fitted.steps * min(config.training.batch_size, samples),
+        machine_of(config.training_machine),
+    )
+
+
+def _fitting(
+    settings: TrainingSection, train: Samples, validation: Samples, epochs: int, seed: int
+) -> Callable[..., Fitted]:
+    """`fit` with all but the network and the learning rate given."""
+    return partial(
+        fit,
+        train=train,
+        validation=validation,
+        steps=epochs * max(1, len(train) // settings.batch_size),
         batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
         warm_up=settings.warm_up,
         weight_decay=settings.weight_decay,
         looks=FULL_TRAINING_LOOKS,
         seed=seed,
-        noise=None if noise is None else WeightNoise(chip, noise),
         augment=settings.augment,
         best_by=settings.best_by,
         class_weights=settings.class_weights,
     )
-    with torch.no_grad():
-        for name, tensor in named_tensors(network).items():
-            tensor.copy_(fitted.tensors[name])
-    deployed, test = deploy(network), on_device(data.test, device)
-    measured = measure(deployed, test)
-    row: dict[str, object] = {
-        "validation_accuracy": fitted.accuracy,
-        **{f"test_{name}": value for name, value in measured.figures.items()},
-        "steps": fitted.steps,
-        "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
-        **({"leaky": data.leaky} if data.leaky else {}),
-        **fresh_summary(
-            deployed, chip, run, train=samples, validation=validation, test=test, seed=seed
-        ),
-    }
-    about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
-    return row, to_bytes(fitted.tensors, about), _class_map(deployed, data, device)
 
 
 def _class_names(data: Dataset) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -219,13 +219,15 @@ def fit(
     augment: Augment = "none",
     best_by: BestBy = "accuracy",
     class_weights: ClassWeights = "none",
+    in_use: Callable[[TrainableNetwork], Network] = deploy,
 ) -> Fitted:
     """Train a network in place and keep the best of ``looks`` looks at the validation part.
 
     The learning rate is `scheduled`. A training that goes on where another one ended looks at what
     it begins with too, so that it never ends with less. With noise each step perturbs the weights
     as a chip would; a look is at the network without. Augmentation changes what steps see alone.
-    With weights of classes the loss of a batch is the mean that they weight.
+    With weights of classes the loss of a batch is the mean that they weight. A look measures the
+    network ``in_use``: deployed, but for those that no chip runs.
 
     Raises:
         TrainingDivergedError: at a look the loss or one of the network's tensors is not finite.
@@ -242,7 +244,7 @@ def fit(
         fused=True,
     )
     look_after = {ceil(steps * k / looks) for k in range(1, looks + 1)}
-    best = _looked(network, validation, steps) if goes_on else None
+    best = _looked(network, in_use, validation, steps) if goes_on else None
     batches = random_batches(len(train), batch_size, generator)
     by_class = _class_weights(train.y, network.architecture.classes, class_weights)
     network.train()
@@ -260,7 +262,7 @@ def fit(
             network.project()
             if step in look_after:
                 _check_finite(network, loss, step)
-                look = _looked(network, validation, steps)
+                look = _looked(network, in_use, validation, steps)
                 # of equal looks the latest: its learning rate was lower
                 if best is None or look.worth(best_by) >= best.worth(best_by):
                     best = look
@@ -268,8 +270,13 @@ def fit(
     return best
 
 
-def _looked(network: TrainableNetwork, validation: Samples, steps: int) -> Fitted:
-    measured = measure(deploy(network), validation)
+def _looked(
+    network: TrainableNetwork,
+    in_use: Callable[[TrainableNetwork], Network],
+    validation: Samples,
+    steps: int,
+) -> Fitted:
+    measured = measure(in_use(network), validation)
     tensors = {k: v.detach().clone() for k, v in named_tensors(network).items()}
     return Fitted(measured, tensors, steps)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, cast
 
@@ -19,9 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from genomes.architecture import (
     INPUT,
     Architecture,
+    Coding,
+    Domain,
+    Exit,
     Layer,
     Neuron,
     NeuronKind,
+    Node,
     Reset,
     Surrogate,
     Window,
@@ -34,8 +38,24 @@ from genomes.options import CommonOptions, decisions, switched_on
 from genomes.space import Genome, SearchSpace
 from genomes.weight_genes import READOUT, check_weights, chosen_weights, weight_genes
 
-Source = Layer | tuple[int, ...]
-"""What a layer reads: another layer's map, or the input, of which the shape is given."""
+
+@dataclass(frozen=True)
+class Spikes:
+    """A map of spikes that is not a layer's: those of a node.
+
+    Attributes:
+        name: of the node.
+        stored_shape: (channels, *spatial).
+        peak: the largest value, as a layer's.
+    """
+
+    name: str
+    stored_shape: tuple[int, ...]
+    peak: int = 1
+
+
+Source = Layer | Spikes | tuple[int, ...]
+"""What a layer reads: a map of a layer or node, or the input, of which the shape is given."""
 
 POOLED_BY = 2
 """Pooling halves a spatial size; it needs at least this many positions."""
@@ -120,7 +140,7 @@ def chosen_axis(chosen: Chosen, size: int, kernel: str, stride: str, *, padded: 
 
 def shape_of(source: Source) -> tuple[int, ...]:
     """(channels, *spatial) of what a layer reads."""
-    return source.stored_shape if isinstance(source, Layer) else source
+    return source if isinstance(source, tuple) else source.stored_shape
 
 
 def numbered(prefix: str, count: int) -> list[str]:
@@ -159,6 +179,7 @@ class ConvolutionalSpace(SearchSpace):
     def __init__(self, input_shape: Sequence[int], classes: int, options: CommonOptions) -> None:
         super().__init__(input_shape, classes, options)
         check_weights(options)
+        self.reads_frames = options.codings == ("direct",)
         if len(self.input_shape) - 1 not in self.dimensions:
             raise RequestError("data", f"samples of shape {self.input_shape}", self.input_form)
 
@@ -185,9 +206,31 @@ class ConvolutionalSpace(SearchSpace):
     def _layer_genes(self) -> Iterator[Gene]:
         """The genes of the layers, and of what they read."""
 
-    @abstractmethod
     def _hidden(self, chosen: Chosen, sample: tuple[int, ...]) -> Sequence[Layer]:
         """The layers before the read-out, of which the first reads ``sample``."""
+        raise NotImplementedError
+
+    def _graph(
+        self, chosen: Chosen, sample: tuple[int, ...]
+    ) -> tuple[tuple[Layer, ...], tuple[Node, ...]]:
+        """All layers, and the nodes: of a chain of layers none."""
+        hidden = self._hidden(chosen, sample)
+        leaves = self._exit_places(hidden)
+        leaves = leaves if leaves and chosen.word("depth_exit") == "on" else ()
+        layers: list[Layer] = []
+        for place, layer in enumerate(hidden):
+            layers.append(layer)
+            if place in leaves:
+                name = f"exit{leaves.index(place) + 1}"
+                layers.append(replace(self._readout(chosen, layer), name=name))
+        return (*layers, self._readout(chosen, hidden[-1])), ()
+
+    def _exit_places(self, hidden: Sequence[Layer]) -> Sequence[int]:
+        """Behind which of the hidden layers a network with exits in depth has a read-out: half-way.
+
+        Those have the bits of the last read-out.
+        """
+        return () if len(hidden) == 1 else ((len(hidden) - 1) // 2,)
 
     def _window(self, chosen: Chosen) -> Window:  # noqa: ARG002 - for subclasses
         """The part of a sample that the network reads."""
@@ -231,15 +274,29 @@ class ConvolutionalSpace(SearchSpace):
 
     def _network(self, chosen: Chosen) -> Architecture:
         window = self._window(chosen)
-        hidden = self._hidden(chosen, tuple(stop - start for start, stop in window))
+        layers, nodes = self._graph(chosen, tuple(stop - start for start, stop in window))
         return Architecture(
             input_shape=self.input_shape,
             classes=self.classes,
             time_steps=chosen.number("time_steps"),
             input_bits=chosen.number("input_bits"),
-            layers=(*hidden, self._readout(chosen, hidden[-1])),
+            layers=layers,
             window=() if window == _whole(self.input_shape) else window,
+            nodes=nodes,
+            frames=self.frames,
+            coding=self._coding(chosen),
+            exit=self._exit(chosen, layers),
         )
+
+    def _coding(self, chosen: Chosen) -> Coding:
+        return "direct" if self.frames else cast(Coding, chosen.word("coding"))
+
+    def _exit(self, chosen: Chosen, layers: Sequence[Layer]) -> Exit | None:
+        if sum(layer.is_readout for layer in layers) > 1:
+            return Exit("depth", chosen.real("exit_confidence"))
+        if chosen.number("time_steps") > 1 and chosen.word("time_exit") == "on":
+            return Exit("time", chosen.real("exit_confidence"))
+        return None
 
     def _convolution(
         self,
@@ -252,9 +309,13 @@ class ConvolutionalSpace(SearchSpace):
         pool: str = "none",
         skip: str = "none",
         folded: int = 0,
+        joins: bool = False,
     ) -> Layer:
-        """A layer of that name behind another one, or on an input of some shape."""
-        before = source if isinstance(source, Layer) else None
+        """A layer of that name behind another one, or on an input of some shape.
+
+        With ``joins`` it has no neurons: its current goes to nodes.
+        """
+        before = None if isinstance(source, tuple) else source
         peak = before.peak if before else 0
         return Layer(
             name=name,
@@ -265,15 +326,21 @@ class ConvolutionalSpace(SearchSpace):
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
             **chosen_weights(chosen, self.options, name, width),
-            input_bits=bits_of(peak) if before else chosen.number("input_bits"),
+            input_bits=bits_of(peak) if before else self._input_bits(chosen),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
-            neuron=self._neuron(chosen),
+            neuron=None if joins else self._neuron(chosen),
             skips=(before.name,) if before and skip != "none" else (),
             skip_kind="add" if skip == "add" else "or",
             peak=_merged_peak(peak, skip),
             folded=folded,
+            joins=joins,
+            domain="memory" if before else cast(Domain, chosen.word("first_layer")),
         )
+
+    def _input_bits(self, chosen: Chosen) -> int:
+        """Width of the input as it is read: spikes have one bit."""
+        return chosen.number("input_bits") if self._coding(chosen) == "direct" else 1
 
     def _neuron(self, chosen: Chosen) -> Neuron:
         kind = cast(NeuronKind, chosen.word("neuron"))
@@ -290,7 +357,7 @@ class ConvolutionalSpace(SearchSpace):
             once=once,
         )
 
-    def _readout(self, chosen: Chosen, source: Layer) -> Layer:
+    def _readout(self, chosen: Chosen, source: Layer | Spikes) -> Layer:
         return Layer(
             name=READOUT,
             source=source.name,

@@ -47,12 +47,16 @@ class SearchSpace(ABC):
         options: the validated options of the space.
         input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
+        frames: how many there are of an event stream, each of ``input_shape``; 0 for still samples.
+        reads_frames: whether its networks can read such streams.
         example_shape: a shape of samples that the space is for, by which it is shown to people.
     """
 
     name: str
     version: int
     Options: ClassVar[type[BaseModel]]
+    frames: int = 0
+    reads_frames: bool = False
     example_shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: BaseModel) -> None:
@@ -96,6 +100,8 @@ class SearchSpace(ABC):
         """
         options = self.options.model_dump(mode="json", exclude_defaults=True)
         content = [self.name, self.version, self.input_shape, self.classes, options]
+        if self.frames:
+            content.append({"frames": self.frames})
         return json.dumps(content, sort_keys=True)
 
     def checked(self, genome: ArrayLike) -> Genome:
@@ -126,6 +132,16 @@ class SearchSpace(ABC):
                 f"genome[{wrong[0]}] ({gene.name})", array[wrong[0]].item(), f"0 to {len(gene) - 1}"
             )
         return array.astype(np.int64)
+
+    def option_of(self, gene: Gene) -> str:
+        """The option that says which choices a gene has; "" where none does.
+
+        It is known by its name: ``stage1.pool`` is one of ``pools``, ``stages`` are up to
+        ``max_stages``. A space that names its options otherwise says so here.
+        """
+        last = gene.name.rpartition(".")[-1]
+        names = (last, f"{last}s", f"{last}es", f"max_{last}")
+        return next((name for name in names if name in type(self.options).model_fields), "")
 
     def values(self, genome: ArrayLike) -> dict[str, Choice]:
         """The choice of every gene by name, inactive ones included."""

@@ -318,3 +318,19 @@ def _leakage_power(layers: LayerArrays, units: _Units, counts: _Counts) -> Float
     )
     sram = units.chip.number("sram_leakage_nw") * NW
     return units.chip.number("digital_units") * unit + total(bits) * sram
+
+
+def operation_pj(chip: Chip, sum_bits: int, multiplied: tuple[int, int] | None = None) -> float:
+    """Energy of one operation alone, with no memory and no register, in pJ.
+
+    Args:
+        chip: A chip of this model.
+        sum_bits: Width of the sum that is added to.
+        multiplied: Widths of a weight and an input that are multiplied first; None for a spike's
+            weight, which is only added.
+    """
+    units = _units(chip)
+    energy = units.adder("energy", np.array(float(sum_bits)))
+    if multiplied is not None:
+        energy = energy + units.multiplier("energy", np.array(float(multiplied[0] * multiplied[1])))
+    return float(energy) / PJ

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from evo_snn.commands.ablate import ablate
 from evo_snn.commands.check import check
 from evo_snn.commands.chips import chips
 from evo_snn.commands.doctor import doctor
@@ -24,6 +25,7 @@ from evo_snn.commands.init import init
 from evo_snn.commands.look import candidates, front, show
 from evo_snn.commands.names import datasets, objectives, spaces
 from evo_snn.commands.output import say, visible
+from evo_snn.commands.precision import precision
 from evo_snn.commands.recost import recost
 from evo_snn.commands.resume import resume
 from evo_snn.commands.status import status
@@ -44,7 +46,9 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     show,
     check,
     train,
+    precision,
     recost,
+    ablate,
     estimate,
     spaces,
     chips,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evo_snn.commands.activity import print_activity, print_energies
 from evo_snn.commands.look import Accept, Folder, Json, print_leaky
 from evo_snn.commands.output import (
     busy,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from evo_snn.run import Run
 
 _MOST_CLASSES = 20  # whose recalls are printed
+_IN_TABLES_OF_THEIR_OWN = ("test_recalls", "test_rates", "energies", "leaky")
 
 
 @of_a_whole_run
@@ -32,6 +34,10 @@ def train(
         int | None, typer.Option(min=1, help="Passes over the training data.")
     ] = None,
     accept: Accept = None,
+    from_cnn: Annotated[
+        bool,
+        typer.Option("--from-cnn", help="Train the CNN of the same architecture, and convert it."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train designs fully, and report their accuracy on test data."""
@@ -42,7 +48,9 @@ def train(
     from evo_snn import full_training
 
     with busy(f"training {len(chosen)} design{'s' * (len(chosen) > 1)} fully"):
-        table = full_training.train(run, chosen, epochs=epochs, accept=accept or ())
+        table = full_training.train(
+            run, chosen, epochs=epochs, accept=accept or (), from_cnn=from_cnn
+        )
     records = [
         {str(name): value for name, value in record.items() if value == value}  # noqa: PLR0124 - no NaN
         for record in table.to_dict("records")
@@ -58,7 +66,7 @@ def _print(run: "Run", records: Sequence[Mapping[str, Any]], columns: Sequence[s
     """Figures of the designs, those by class, and where their weights are."""
     from evo_snn.fresh_chips import path_taken
 
-    columns = [name for name in columns if name not in ("test_recalls", "leaky")]
+    columns = [name for name in columns if name not in _IN_TABLES_OF_THEIR_OWN]
     rows = [
         [short(row["key"]) if name == "key" else row.get(name) for name in columns]
         for row in records
@@ -75,6 +83,11 @@ def _print(run: "Run", records: Sequence[Mapping[str, Any]], columns: Sequence[s
         keys = [short(each["key"]) for each in records]
         recalls = [[name, *(each["test_recalls"][name] for each in records)] for name in classes]
         print_table("\ntest recall by class", ["class", *keys], recalls)
+    for record in records:
+        name = short(record["key"])
+        print_activity(f"\nactivity of {name} on test data", record["test_rates"])
+        if "energies" in record:
+            print_energies(f"\nenergy of an inference of {name} (µJ)", record["energies"])
     print_lines("", f"weights  {Path(run.folder, 'trained')}")
 
 
