@@ -56,9 +56,14 @@ def check_weights(options: CommonOptions) -> None:
 
 
 def weight_genes(options: CommonOptions, layer: str) -> Iterator[Gene]:
-    """The genes of the bits of the layer of that name; ``switched_on`` gives the others."""
-    for name in _bit_genes(layer, options.bit_groups):
+    """The genes of bits and of removed columns of a layer; ``switched_on`` gives the others."""
+    for name in _bit_genes(layer, options):
         yield Gene(name, options.weight_bits)
+    yield from removal_genes(options, layer)
+
+
+def removal_genes(options: CommonOptions, layer: str) -> Iterator[Gene]:
+    """The gene of the removed columns of the layer of that name, where there is one."""
     if layer != READOUT and len(options.removed_columns) > 1:
         yield Gene(f"{layer}.removed", options.removed_columns)
 
@@ -72,7 +77,7 @@ def chosen_weights(chosen: Chosen, options: CommonOptions, layer: str, channels:
         layer: its name.
         channels: its output channels; more groups than these are not felt.
     """
-    names = _bit_genes(layer, options.bit_groups)[:channels]
+    names = _bit_genes(layer, options)[:channels]
     bits = tuple(chosen.number(name) for name in names)
     quantizer: Quantizer = "uniform"
     if set(bits) & set(POWER_BITS):
@@ -105,8 +110,8 @@ def _removed(chosen: Chosen, options: CommonOptions, layer: str, parts: Sequence
     return found if any(numbers(found)) else 0.0
 
 
-def _bit_genes(layer: str, groups: int) -> list[str]:
+def _bit_genes(layer: str, options: CommonOptions) -> list[str]:
     """Names of the genes of bits, by group of output channels; a read-out has one group."""
-    if groups == 1 or layer == READOUT:
+    if options.bit_groups == 1 or layer == READOUT or len(options.weight_bits) == 1:
         return [f"{layer}.weight_bits"]
-    return [f"{layer}.weight_bits.{k}" for k in range(1, groups + 1)]
+    return [f"{layer}.weight_bits.{k}" for k in range(1, options.bit_groups + 1)]
