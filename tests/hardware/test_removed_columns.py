@@ -6,10 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomes.errors import RequestError
+from genomes.spaces import make_space
 from genomes.workload import Workload
-from hardware import estimate, load_chip
+from hardware import estimate, load_chip, totals
 from hardware.arrays import pack
 from hardware.mapping import map_layers
+from hardware.merit import figures_of_merit
+from tests.counts import count
 from tests.hardware.test_crossbar_by_hand import (
     CHIP_UM,
     ENERGY_FJ,
@@ -155,3 +158,31 @@ def test_files_say_it_only_where_it_is_so():
             Workload.from_document(
                 network(WIDE).to_document() | {"layers": [WIDE | {"column_share": wrong}]}
             )
+
+
+@pytest.mark.parametrize("name", ["plain", "hyperspectral", "cell"])
+def test_networks_with_every_decision_of_weights_can_be_costed(name):
+    shape = (1, 9, 5, 5) if name == "hyperspectral" else (2, 8, 8)
+    options = {
+        "weight_bits": [1, 3, 4, 8],
+        "quantizers": ["uniform", "power_of_two"],
+        "bit_groups": 3,
+        "removed_columns": [0.0, 0.25, 0.5, 0.75],
+        "column_rows": 64,
+    }
+    space = make_space(name, shape, 4, options)
+    genomes = space.sample(count(100, 2000), np.random.default_rng(0))
+    workloads = [space.decode(genome).workload for genome in genomes]
+    assert any(layer.column_share < 1 for one in workloads for layer in one.layers)
+    for chip in (*MODELS, "digital_horowitz_isscc_2014"):
+        found = totals(workloads, chip)
+        for metric in ("area_mm2", "energy_uj", "latency_ms"):
+            assert np.isfinite(found[metric]).all()
+            assert (found[metric] > 0).all()
+
+
+def test_operations_are_those_of_the_columns_that_exist():
+    workload = network(WIDE | {"column_share": 0.25})
+    merit = figures_of_merit(workload, estimate(workload))
+    # 200 x 64 weights in two steps, a quarter of them
+    assert merit.dense_synaptic_operations == 200 * 64 * 2 / 4
