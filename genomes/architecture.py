@@ -14,7 +14,15 @@ from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
-from genomes.quantizers import Part, Quantizer, largest_level, parts_of, stored_bits
+from genomes.quantizers import (
+    COLUMN_ROWS,
+    Part,
+    Quantizer,
+    largest_level,
+    parts_of,
+    removed_columns,
+    stored_bits,
+)
 from genomes.workload import ConvLayer, LinearLayer, Workload
 
 NeuronKind = Literal["lif_box", "lif", "iaf"]
@@ -110,9 +118,12 @@ class Layer:
         group_bits: width of the weights of each group of output channels, which lie one behind the
             other and differ by one channel at most; empty where all are equal, and of a read-out,
             whose classes have one scale.
+        removed: share of the columns that a chip leaves out, in each part and in each block of
+            rows; a column is an output channel in a block. Zero of a read-out.
+        column_rows: rows of a block, which are input channels times kernel positions.
 
     Raises:
-        ValueError: more groups than channels, or groups of a read-out.
+        ValueError: more groups than channels, or groups or removed columns of a read-out.
     """
 
     name: str
@@ -135,8 +146,12 @@ class Layer:
     domain: Domain = "memory"
     quantizer: Quantizer = "uniform"
     group_bits: tuple[int, ...] = ()
+    removed: float = 0.0
+    column_rows: int = COLUMN_ROWS
 
     def __post_init__(self) -> None:
+        if not 0 <= self.removed < 1 or (self.removed and self.is_readout):
+            raise ValueError(f"layer {self.name!r} cannot lose {self.removed} of its columns")
         if len(self.group_bits) > self.out_channels or (self.group_bits and self.is_readout):
             raise ValueError(f"layer {self.name!r} cannot have the group bits {self.group_bits}")
 
@@ -188,14 +203,20 @@ class Layer:
         return prod(self.weight_shape)
 
     @property
+    def stored_weights(self) -> int:
+        """Number of weights that are not in removed columns."""
+        removed = sum(removed_columns(part.channels, self.removed) for part in self.parts)
+        return self.weights // self.out_channels * (self.out_channels - removed)
+
+    @property
     def parameters(self) -> int:
         """Weights, and the scale and bias of each output channel (see docs/decisions.md)."""
-        return self.weights + 2 * self.out_channels
+        return self.stored_weights + 2 * self.out_channels
 
     @property
     def operations(self) -> int:
         """Synaptic operations of one time step when every input is active."""
-        return self.weights * prod(self.out_shape[1:])
+        return self.stored_weights * prod(self.out_shape[1:])
 
 
 @dataclass(frozen=True)
@@ -540,7 +561,7 @@ class Architecture:
         return cls(**parts)
 
 
-_RARE = ("folded", "joins", "domain", "quantizer", "group_bits")
+_RARE = (*("folded", "joins", "domain", "quantizer", "group_bits", "removed", "column_rows"),)
 """Fields of a layer that its description leaves out at their defaults."""
 
 
@@ -704,13 +725,19 @@ def _workload_layer(
 
 def _by_part(layer: Layer, work: ConvLayer | LinearLayer) -> Iterator[ConvLayer | LinearLayer]:
     """The matrices of a layer: one for each of its parts, with the neurons of its channels."""
-    if len(layer.parts) == 1:
+    if len(layer.parts) == 1 and not layer.removed:
         yield work
         return
     outputs = "out_channels" if layer.kernel else "out_features"
     for part in layer.parts:
-        bits = stored_bits(part.weight_bits, layer.quantizer)
-        changes = {"name": part.name, outputs: part.channels, "weight_bits": bits}
+        kept = part.channels - removed_columns(part.channels, layer.removed)
+        changes = {
+            "name": part.name,
+            outputs: part.channels,
+            "weight_bits": stored_bits(part.weight_bits, layer.quantizer),
+            "column_share": kept / part.channels,
+            "column_rows": layer.column_rows,
+        }
         yield work.model_copy(update=changes)
 
 

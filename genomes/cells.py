@@ -153,8 +153,7 @@ class CellularSpace(ConvolutionalSpace):
 
     def canonical(self, genome: ArrayLike) -> Genome:
         """One genome (genes,) for all that write the same cells, its inactive genes at 0."""
-        checked = self.checked(genome)
-        found = np.where(self._felt(checked), checked, 0)
+        found = super().canonical(genome)
         for wiring in self.wirings:
             self._rewrite(found, wiring)
         return found
