@@ -70,7 +70,13 @@ setup(
     package_data={
         "evo_snn": ["py.typed"],
         "genomes": ["py.typed"],
-        "hardware": ["py.typed", "presets/*.toml", "presets/*.npz", "presets/devices/*.toml"],
+        "hardware": [
+            "py.typed",
+            "machines/*.toml",
+            "presets/*.toml",
+            "presets/*.npz",
+            "presets/devices/*.toml",
+        ],
         "analysis": ["py.typed"],
         "evo_snn.examples": ["*.toml", "*.py"],
     },

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.breakdowns import figure_of_cost, figure_of_costs
     from analysis.convergence import plot_best, plot_hypervolume
     from analysis.costs import plot_components, plot_layers
+    from analysis.effects import figure_of_effects, save_effects
     from analysis.figures import save_figures
     from analysis.fronts import plot_front, plot_pairs, plot_parallel
     from analysis.precision import figure_of_precision
@@ -27,6 +28,7 @@ __all__ = [
     "figure_of_architecture",
     "figure_of_cost",
     "figure_of_costs",
+    "figure_of_effects",
     "figure_of_precision",
     "figure_of_recosting",
     "figure_of_sensitivity",
@@ -39,6 +41,7 @@ __all__ = [
     "plot_layers",
     "plot_pairs",
     "plot_parallel",
+    "save_effects",
     "save_figures",
 ]
 
@@ -46,6 +49,7 @@ _HOMES = {
     "figure_of_architecture": "analysis.architecture_figure",
     "figure_of_cost": "analysis.breakdowns",
     "figure_of_costs": "analysis.breakdowns",
+    "figure_of_effects": "analysis.effects",
     "figure_of_precision": "analysis.precision",
     "figure_of_recosting": "analysis.recosting",
     "figure_of_sensitivity": "analysis.sweeps",
@@ -58,6 +62,7 @@ _HOMES = {
     "plot_layers": "analysis.costs",
     "plot_pairs": "analysis.fronts",
     "plot_parallel": "analysis.fronts",
+    "save_effects": "analysis.effects",
     "save_figures": "analysis.figures",
 }
 

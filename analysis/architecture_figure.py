@@ -95,7 +95,9 @@ def _box_text(layer: Layer) -> str:
     if max(layer.stride, default=1) > 1:
         words.append(f"in strides of {_times(layer.stride)}")
     counted = "channels" if layer.neuron else "classes"
-    parts = [f"{layer.out_channels} {counted}", f"{layer.weight_bits}-bit weights"]
+    bits = "/".join(str(part.weight_bits) for part in layer.parts)
+    kind = "powers of two" if layer.quantizer == "power_of_two" else "weights"
+    parts = [f"{layer.out_channels} {counted}", f"{bits}-bit {kind}"]
     if max(layer.pool, default=1) > 1:
         parts.append(f"{layer.pool_kind} of {_times(layer.pool)}")
     return f"{' '.join(words)}\n{', '.join(parts)}"

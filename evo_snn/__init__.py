@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 from evo_snn.guard import require_own
 
 if TYPE_CHECKING:
+    from evo_snn.ablation import ablate
     from evo_snn.candidate import Candidate
     from evo_snn.config import Config
     from evo_snn.config_file import load_config
@@ -59,6 +60,7 @@ __all__ = [
     "RequestError",
     "Run",
     "__version__",
+    "ablate",
     "accuracy_on_chip",
     "estimate",
     "evolve",
@@ -78,6 +80,7 @@ _HOMES = {
     "NothingFeasible": "evo_snn.search",
     "RequestError": "genomes.errors",
     "Run": "evo_snn.run",
+    "ablate": "evo_snn.ablation",
     "accuracy_on_chip": "evo_snn.fresh_chips",
     "estimate": "hardware",
     "evolve": "evo_snn.search",

@@ -36,10 +36,17 @@ _FEWEST_OF_SMS_EMOA = 2  # objectives: its hypervolume contributions have no mea
 
 @dataclass(frozen=True)
 class Asked:
-    """A genome to evaluate, and those that it was bred from (none for a founder)."""
+    """A genome to evaluate.
+
+    Attributes:
+        genome: canonical.
+        parents: those that it was bred from; none for a founder.
+        twin: the one that it is compared with, whose seed its evaluation takes; None for its own.
+    """
 
     genome: tuple[int, ...]
     parents: tuple[tuple[int, ...], ...] = ()
+    twin: tuple[int, ...] | None = None
 
 
 class Algorithm(ABC):

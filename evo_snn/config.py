@@ -51,6 +51,12 @@ def _default_chip() -> str:
     return DEFAULT_CHIP
 
 
+def _default_machine() -> str:
+    from hardware.machines import DEFAULT_MACHINE
+
+    return DEFAULT_MACHINE
+
+
 def _listed(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         raise ValueError("a list in brackets")  # noqa: TRY004 - pydantic takes a ValueError for a message
@@ -153,6 +159,22 @@ class TrainingSection(_Section):
     augment: Augment = "none"
     best_by: BestBy = "accuracy"
     class_weights: ClassWeights = "none"
+
+
+class TrainingMachineSection(_Section):
+    """``[training_machine]``: what ``training_energy_j`` is counted for.
+
+    ``name`` is a machine (docs/training_cost.md); other keys override its parameters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(default_factory=_default_machine, min_length=1)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The parameters that the configuration changes."""
+        return dict(self.model_extra or {})
 
 
 class LadderSection(_Section):
@@ -278,6 +300,16 @@ def _interval(value: Any) -> Any:
     return value
 
 
+class AblationSection(_Section):
+    """``[ablation]``: the run measures what choices contribute (docs/ablation.md).
+
+    In place of a search it evaluates a designed sample, of which each generation is one random
+    base with its changes. ``genes`` are patterns of the genes, or of the roles, to change.
+    """
+
+    genes: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ("*",)
+
+
 class WorkersSection(_Section):
     """``[workers]``: how many candidates are evaluated at a time, where, and within what limits.
 
@@ -328,10 +360,12 @@ class Config(_Section):
     search: SearchSection
     space: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSection = Field(default_factory=TrainingSection)
+    training_machine: TrainingMachineSection = Field(default_factory=TrainingMachineSection)
     ladder: LadderSection = Field(default_factory=LadderSection)
     inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
     hardware: HardwareSection = Field(default_factory=HardwareSection)
     on_chip: OnChipSection | None = None
+    ablation: AblationSection | None = None
     objectives: ObjectivesSection = Field(default_factory=ObjectivesSection)
     constraints: dict[str, Annotated[Real | Bounds, BeforeValidator(_constraint)]] = Field(
         default_factory=dict

@@ -12,9 +12,11 @@ import numpy as np
 
 from evo_snn.measured import Measured
 from genomes.architecture import Architecture
+from genomes.training_work import training_work
 from genomes.workload import Workload
 from hardware import Chip, Cost, lower_bounds, totals
 from hardware.arrays import Floats
+from hardware.machines import Machine
 
 Number = TypeVar("Number", float, Floats)
 
@@ -39,9 +41,8 @@ def measured_metrics(
     """The package's metrics but those of accuracy, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
-    spiking = [
-        n for n, layer in zip(neurons, architecture.layers, strict=True) if not layer.is_readout
-    ]
+    parts = zip(neurons, architecture.parts, strict=True)
+    spiking = [n for n, (layer, _) in parts if not layer.is_readout]
     fired = [n * rate for n, rate in zip(neurons, rates, strict=True)]
     per_step = sum(fired)
     executed = sum(n * layer.executed for n, layer in zip(fired, workload.layers, strict=True))
@@ -59,6 +60,24 @@ def measured_metrics(
         "mean_layers": sum(layer.executed for layer in workload.layers),
         "spikes": workload.steps * executed,
         "spike_rate": per_step / max(1, sum(spiking)),
+    }
+
+
+def training_metrics(
+    architecture: Architecture, workload: Workload, samples: int, machine: Machine
+) -> dict[str, float]:
+    """What training took: `genomes.training_work` says what is counted.
+
+    Args:
+        architecture: of the candidate.
+        workload: with its spike rates.
+        samples: that gradient steps saw, each as often as it was seen.
+        machine: that they are said to run on.
+    """
+    work = training_work(architecture, workload)
+    return {
+        "training_operations": samples * work.operations,
+        "training_energy_j": machine.energy_j(work, samples),
     }
 
 

@@ -50,6 +50,13 @@ class DesignSpace(SearchSpace):
         """The network's genes, then the chip's."""
         return (*self.network.genes, *self.chips.genes)
 
+    def configured_by(self, gene: Gene) -> str:
+        """The key of a configuration that says which choices a gene has; "" where none does."""
+        if gene in self.chips.genes:
+            return f"hardware.genes.{gene.name.removeprefix(PREFIX)}"
+        option = self.network.option_of(gene)
+        return f"space.{option}" if option else ""
+
     def network_part(self, genome: ArrayLike) -> Genome:
         """The genome of the network alone."""
         return self._parts(genome)[0]

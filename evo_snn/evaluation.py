@@ -24,7 +24,12 @@ from safetensors import SafetensorError
 
 from evo_snn.chip_accuracy import metrics_on_chip
 from evo_snn.config import DataSection, LadderSection, TrainingSection
-from evo_snn.costing import known_metrics, measured_metrics, measured_workload
+from evo_snn.costing import (
+    known_metrics,
+    measured_metrics,
+    measured_workload,
+    training_metrics,
+)
 from evo_snn.fidelity import OnChip
 from evo_snn.inheritance import inherit
 from evo_snn.ladder import rung_steps
@@ -47,6 +52,7 @@ from genomes.architecture import Architecture
 from genomes.workload import Workload
 from hardware import Chip, Cost, estimate
 from hardware.conditions import Conditions
+from hardware.machines import Machine, load_machine
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class EvaluationSettings:
         plugins: the files that define them.
         on_chip: how candidates are measured on chips; None where they are not.
         noise: conditions of the chips that training steps meet; None for training without noise.
+        machine: what energy of training is counted for.
     """
 
     data: DataSection
@@ -75,6 +82,7 @@ class EvaluationSettings:
     plugins: tuple[PluginFile, ...] = ()
     on_chip: OnChip | None = None
     noise: Conditions | None = None
+    machine: Machine = field(default_factory=load_machine)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -213,6 +221,12 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     metrics = {
         **fitted.measured.figures,
         **measured_metrics(task.architecture, workload, cost),
+        **training_metrics(
+            task.architecture,
+            workload,
+            settings.rungs[task.rung] * min(settings.training.batch_size, len(train)),
+            settings.machine,
+        ),
     }
     if settings.on_chip is not None:
         metrics |= metrics_on_chip(

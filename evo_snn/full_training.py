@@ -14,13 +14,15 @@ import torch
 
 from evo_snn.class_map import PARTS, ClassMap, map_path
 from evo_snn.cnn_energy import cnn_energy
-from evo_snn.config import TrainingSection
+from evo_snn.config import Config, TrainingSection
+from evo_snn.costing import training_metrics
 from evo_snn.datasets import Dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
 from evo_snn.fresh_chips import fresh_summary
 from evo_snn.from_cnn import FINE_TUNING, convert
 from evo_snn.lazy_samples import LazyTensor
+from evo_snn.measured import Measured
 from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import Network, build, deploy
@@ -37,6 +39,7 @@ from evo_snn.training import (
     measure,
     on_device,
 )
+from evo_snn.training_machine import machine_of
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
 from hardware import Chip
@@ -81,9 +84,10 @@ def train(
         One row a design: key, validation_accuracy, test_accuracy (of a scene, overall accuracy),
         test_balanced_accuracy (average accuracy), test_kappa, test_recalls (class → recall, None
         for one without test samples), test_rates (layer → input and spike rate), epochs, steps,
-        seed; ``leaky`` says why the figures flatter, where they do. Where the run has chips that
-        are not ideal, also mean, worst and standard deviation of the test accuracy on 20 fresh
-        instances of the design's chip (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
+        seed, what training took (training_operations, training_energy_j); ``leaky`` says why the
+        figures flatter, where they do. Where the run has chips that are not ideal, also mean,
+        worst and standard deviation of the test accuracy on 20 fresh instances of the design's
+        chip (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
         From a CNN also ``conversion``, ``percentile`` and the test accuracies ``cnn``,
         ``quantized_cnn`` and ``converted`` (`evo_snn.from_cnn.Converted.told`), and ``energies``
         (`evo_snn.cnn_energy.CNNEnergy`).
@@ -159,15 +163,34 @@ def _fully_trained(
     row: dict[str, object] = {
         **told,
         "validation_accuracy": fitted.accuracy,
-        **{f"test_{name}": value for name, value in measured.figures.items()},
+        **_test_figures(measured, data),
         "steps": fitted.steps,
-        "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
         "test_rates": {name: list(pair) for name, pair in measured.rates.items()},
-        **({"leaky": data.leaky} if data.leaky else {}),
+        **_training_cost(run.config, architecture, fitted, len(train)),
         **fresh_summary(deployed, chip, run, **parts, seed=seed),
     }
     about = {"architecture": json.dumps(architecture.describe()), "kernel": kernel}
     return row, to_bytes(fitted.tensors, about), _class_map(deployed, data, device)
+
+
+def _test_figures(measured: Measured, data: Dataset) -> dict[str, object]:
+    return {
+        **{f"test_{name}": value for name, value in measured.figures.items()},
+        "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
+        **({"leaky": data.leaky} if data.leaky else {}),
+    }
+
+
+def _training_cost(
+    config: Config, architecture: Architecture, fitted: Fitted, samples: int
+) -> dict[str, float]:
+    """What the gradient steps took, of so many samples for training."""
+    return training_metrics(
+        architecture,
+        architecture.workload.with_rates(fitted.rates),
+        fitted.steps * min(config.training.batch_size, samples),
+        machine_of(config.training_machine),
+    )
 
 
 def _fitting(

@@ -138,9 +138,14 @@ class Generation:
             architecture=architecture,
             chip=chip,
             sources=self._sources(rung, draft, architecture),
-            seed=derived_seed(self.plan.config.search.seed, draft.key),
+            seed=derived_seed(self.plan.config.search.seed, self._seeding(draft.key)),
             rung=rung,
         )
+
+    def _seeding(self, key: str) -> str:
+        """The key that a candidate's seed comes from."""
+        twin = self.asked[key].twin
+        return key if twin is None else self.plan.space.key(twin)
 
     def _sources(self, rung: int, draft: Candidate, architecture: Architecture) -> tuple[Path, ...]:
         """Where its weights come from: on a higher rung from itself."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from evo_snn.ablation_design import DesignedSample
 from evo_snn.algorithms import Algorithm, Asked, make_algorithm
 from evo_snn.candidate import Candidate
 from evo_snn.generation import Generation
@@ -50,17 +51,7 @@ class Loop:
         box = {name: (best, worst) for name, (best, worst) in store.meta(FIRST_BOX).items()}
         self._scores = Scores(plan.objectives, plan.constraints, box)
         self._strategy: Strategy = STRATEGIES[plan.config.inheritance.strategy](store)
-        section = plan.config.search
-        self._algorithm: Algorithm = make_algorithm(
-            section.algorithm,
-            plan.space,
-            population=section.population,
-            offspring=section.children,
-            objectives=len(plan.objectives),
-            constraints=1 + len(plan.constraints),
-            seed=section.seed,
-            affordable=plan.affordable,
-        )
+        self._algorithm = _algorithm_of(plan)
 
     def replay(self) -> None:
         """Ask and tell again what is stored, and check that the rest can follow; writes nothing.
@@ -186,6 +177,23 @@ class Loop:
             needed = {one.key for one in self._breeding()}
             needed |= {one.key for one in self._known.values() if one.generation >= self._finished}
             self._store.prune_weights(needed | self._scores.front_keys)
+
+
+def _algorithm_of(plan: Plan) -> Algorithm:
+    """What asks for designs."""
+    if plan.design is not None:
+        return DesignedSample(plan.design)
+    section = plan.config.search
+    return make_algorithm(
+        section.algorithm,
+        plan.space,
+        population=section.population,
+        offspring=section.children,
+        objectives=len(plan.objectives),
+        constraints=1 + len(plan.constraints),
+        seed=section.seed,
+        affordable=plan.affordable,
+    )
 
 
 def _is_evaluated(candidate: Candidate) -> bool:

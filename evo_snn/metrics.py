@@ -164,6 +164,20 @@ _BUILT_IN = (
     Metric("utilisation", "", True, False, "share of the crossbars' cells that hold weights"),
     Metric("time_steps", "", False, False, "time steps of one inference"),
     Metric(
+        "training_operations",
+        "",
+        description="operations of all gradient steps of the candidate, every input active",
+        known_before_training="no",
+        needs="training",
+    ),
+    Metric(
+        "training_energy_j",
+        "J",
+        description="energy of all its gradient steps on the configuration's training machine",
+        known_before_training="no",
+        needs="training",
+    ),
+    Metric(
         "spikes",
         "spikes",
         log=False,  # a silent network has none

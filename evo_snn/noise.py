@@ -39,11 +39,12 @@ class WeightNoise:
         """Let every training step of a block meet a chip of its own, drawn from the seed."""
         generator = torch.Generator().manual_seed(derived_seed(seed, _STREAM))
 
-        workload = network.architecture.workload
-        by_kernel = {
-            work.name: one
-            for work, one in zip(workload.layers, kernel_layers(workload, self.chip), strict=True)
-        }
+        architecture = network.architecture
+        by_kernel: dict[str, list[bool]] = {}
+        for (layer, _), mapped in zip(
+            architecture.parts, kernel_layers(architecture.workload, self.chip), strict=True
+        ):
+            by_kernel.setdefault(layer.name, []).append(mapped)
 
         def perturb(layer: Layer, levels: Tensor) -> Tensor:
             return noisy_levels(
@@ -55,8 +56,14 @@ class WeightNoise:
                 by_kernel=by_kernel[layer.name],
             )
 
-        for one, work in zip(network.trainable_layers(), workload.layers, strict=True):
-            one.perturb = perturb if work.domain == "memory" else None
+        in_memory = {
+            layer.name: work.domain == "memory"
+            for (layer, _), work in zip(
+                architecture.parts, architecture.workload.layers, strict=True
+            )
+        }
+        for one in network.trainable_layers():
+            one.perturb = perturb if in_memory[one.layer.name] else None
         try:
             yield
         finally:

@@ -7,18 +7,19 @@ folder exists.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evo_snn.ablation_design import Design, make_design
 from evo_snn.algorithms import check_algorithm
 from evo_snn.augmentation import check_augment
 from evo_snn.budgets import check_possible
 from evo_snn.chip_genes import chip_genes
-from evo_snn.config import Config
+from evo_snn.config import AblationSection, Config
 from evo_snn.constraints import Constraint, make_constraints, violations
-from evo_snn.costing import costed, known_metrics, products
+from evo_snn.costing import costed, known_metrics, products, training_metrics
 from evo_snn.design_space import DesignSpace
 from evo_snn.evaluation import EvaluationSettings
 from evo_snn.fidelity import checked_on_chip
@@ -29,8 +30,10 @@ from evo_snn.objectives import chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.progress import LOGGER
 from evo_snn.training import checked_device, chosen_kernel, data_digest, dataset
+from evo_snn.training_machine import machine_of
 from evo_snn.variation import Genomes
 from evo_snn.workers import check_backend
+from genomes.architecture import Architecture
 from genomes.errors import RequestError
 from genomes.spaces import make_space
 from hardware import Chip, totals
@@ -61,6 +64,7 @@ class Plan:
         settings: what every evaluation needs.
         plugins: what the configuration uses from outside evo_snn.
         box: the hypervolume box, as far as it is known before the first generation.
+        design: of an ablation, the sample to evaluate in place of a search.
         leaky: why the data set's figures flatter; "" where they do not.
     """
 
@@ -71,6 +75,7 @@ class Plan:
     settings: EvaluationSettings
     plugins: tuple[PluginRecord, ...]
     box: Box
+    design: Design | None = None
     leaky: str = ""
 
     @property
@@ -140,8 +145,9 @@ def make_plan(
     check_possible(constraints, space)
     objectives = tuple(metrics[name] for name in config.objectives.names)
     _check_ladder(config)
+    machine = machine_of(config.training_machine)
     users = {name for name in wanted if metrics[name].function is not None}
-    return Plan(
+    plan = Plan(
         config=config,
         space=space,
         objectives=objectives,
@@ -156,11 +162,19 @@ def make_plan(
             plugins=tuple(files),
             on_chip=on_chip,
             noise=noise_of(config.on_chip),
+            machine=machine,
         ),
         plugins=plugins_of(config, files),
         box=_known_box(config, space, objectives),
         leaky=data.leaky,
     )
+    return plan if config.ablation is None else replace(plan, design=_design(plan, config.ablation))
+
+
+def _design(plan: Plan, section: AblationSection) -> Design:
+    """The sample of an ablation: a base is a generation."""
+    search = plan.config.search
+    return make_design(plan.space, section.genes, search.generations, search.seed, plan.affordable)
 
 
 def _warn_of_figures(config: Config, leaky: str) -> None:
@@ -210,12 +224,12 @@ def _known_box(config: Config, space: DesignSpace, objectives: Sequence[Metric])
     box |= {"accuracy_on_chip_stderr": (0.0, WIDEST_SPREAD)}
     box |= {name: box["accuracy"] for name in wanted if is_accuracy_on_chip(name)}
     if wanted - set(box):
-        box |= _sampled_box(space)
+        box |= _sampled_box(config, space)
     box |= config.hypervolume.box
     return {name: box[name] for name in box if name in wanted}
 
 
-def _sampled_box(space: DesignSpace) -> Box:
+def _sampled_box(config: Config, space: DesignSpace) -> Box:
     architectures, chips = space.designs(space.sample(BOX_SAMPLE, np.random.default_rng(0)))
     exact, _ = known_metrics(architectures, chips)
     values = {name: np.array([row[name] for row in exact]) for name in exact[0]}
@@ -225,11 +239,26 @@ def _sampled_box(space: DesignSpace) -> Box:
     values["spikes"] = np.array(
         [sum(layer.neurons for layer in one.layers) * one.timesteps / 4 for one in workloads]
     )
+    values |= _training_values(config, architectures)
     return {
         name: (float(array.min()) / BOX_MARGIN, float(array.max()) * BOX_MARGIN)
         for name, array in values.items()
         if name != "utilisation"
     }
+
+
+def _training_values(
+    config: Config, architectures: Sequence[Architecture]
+) -> dict[str, NDArray[np.float64]]:
+    """Cost of training, up to the lowest and up to the highest rung, at assumed spike rates."""
+    machine = machine_of(config.training_machine)
+    rungs = rung_steps(config.training.steps, config.ladder.rungs, config.ladder.keep)
+    rows = [
+        training_metrics(one, one.workload, steps * config.training.batch_size, machine)
+        for steps in (rungs[0], rungs[-1])
+        for one in architectures
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def completed_box(

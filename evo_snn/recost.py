@@ -46,6 +46,8 @@ _OF_THE_NETWORK = frozenset(
         "time_steps",
         "spikes",
         "spike_rate",
+        "training_operations",
+        "training_energy_j",
     }
 )
 _OWN = "the run's"

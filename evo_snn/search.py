@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from evo_snn.ablation_design import DESIGN
 from evo_snn.chip_genes import CHIP, stored_chip
 from evo_snn.config import Config
 from evo_snn.config_file import load_config, to_toml
@@ -187,12 +188,9 @@ def _conduct(loop: Loop, store: Store, environment: Mapping[str, str], *, progre
     """Run the loop as a session of the store, and say in it how it ended."""
     plan = loop.plan
     search = plan.config.search
-    reporter = make_reporter(
-        progress=progress,
-        generations=search.generations,
-        population=search.population,
-        offspring=search.children,
-    )
+    reporter = make_reporter(progress=progress, generations=search.generations, **_sizes(plan))
+    if plan.design is not None:
+        store.set_meta(DESIGN, plan.design.record.model_dump(mode="json"))
     store.start_session(
         search.generations, plan.config.workers.model_dump(mode="json"), environment
     )
@@ -219,10 +217,20 @@ def _conduct(loop: Loop, store: Store, environment: Mapping[str, str], *, progre
             store.end_session(outcome)
 
 
+def _sizes(plan: Plan) -> dict[str, int]:
+    """How many candidates the first generation has, and about how many each later one."""
+    search = plan.config.search
+    if plan.design is None:
+        return {"population": search.population, "offspring": search.children}
+    later = plan.design.candidates // search.generations
+    first = plan.design.candidates - later * (search.generations - 1)
+    return {"population": first, "offspring": later}
+
+
 def _concluded(folder: str | Path) -> Run:
     try:
         run = open_run(folder)
-        nothing = run.front().empty
+        nothing = run.config.ablation is None and run.front().empty
     except RequestError as error:  # a run that could not be closed, where nobody can write
         raise StoreWriteError(Path(folder), error.__cause__ or error.remedy) from error
     if nothing:

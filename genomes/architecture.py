@@ -8,13 +8,13 @@ weights and needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
-from genomes.quantizers import Quantizer, largest_level, stored_bits
+from genomes.quantizers import Part, Quantizer, largest_level, parts_of, stored_bits
 from genomes.workload import ConvLayer, LinearLayer, Workload
 
 NeuronKind = Literal["lif_box", "lif", "iaf"]
@@ -92,7 +92,8 @@ class Layer:
         in_shape: (channels, *spatial) of what is read.
         out_channels: channels, or features of a linear layer.
         kernel, stride, padding: one entry a spatial dimension; empty for a linear layer.
-        weight_bits: width of a weight, symmetric about zero; 1 for -1 and 1.
+        weight_bits: width of a weight, symmetric about zero; 1 for -1 and 1. The widest one where
+            groups of output channels differ.
         input_bits: width of what is read, derived from the values that it can really take.
         pool: one entry a spatial dimension, 1 where nothing is pooled; empty for a linear layer.
         pool_kind: ``average`` pools the membrane input, ``max`` the spikes.
@@ -104,6 +105,12 @@ class Layer:
         folded: positions of the source's first spatial dimension that are read as channels: a map
             (C, B, H, W) as (C * B, H, W); 0 where the map is read as it is.
         quantizer: which levels its weights have, see ``genomes.quantizers``.
+        group_bits: width of the weights of each group of output channels, which lie one behind the
+            other and differ by one channel at most; empty where all are equal, and of a read-out,
+            whose classes have one scale.
+
+    Raises:
+        ValueError: more groups than channels, or groups of a read-out.
     """
 
     name: str
@@ -124,6 +131,16 @@ class Layer:
     folded: int = 0
     joins: bool = False
     quantizer: Quantizer = "uniform"
+    group_bits: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.group_bits) > self.out_channels or (self.group_bits and self.is_readout):
+            raise ValueError(f"layer {self.name!r} cannot have the group bits {self.group_bits}")
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Output channels by the bits of their weights; of all channels where these are equal."""
+        return parts_of(self.name, self.out_channels, self.group_bits or (self.weight_bits,))
 
     @property
     def is_readout(self) -> bool:
@@ -422,10 +439,16 @@ class Architecture:
         return Workload(
             timesteps=self.time_steps,
             layers=tuple(
-                _workload_layer(layer, self, neurons)
+                part
                 for layer, neurons in zip(self.layers, _neuron_loads(self), strict=True)
+                for part in _by_part(layer, _workload_layer(layer, self, neurons))
             ),
         )
+
+    @cached_property
+    def parts(self) -> tuple[tuple[Layer, Part], ...]:
+        """What the workload's layers are, in its order: each a layer's part."""
+        return tuple((layer, part) for layer in self.layers for part in layer.parts)
 
     def ended(self, workload: Workload, shares: Sequence[float]) -> Workload:
         """The workload of inferences that end early.
@@ -449,7 +472,7 @@ class Architecture:
             left = max(0.0, left - ends.get(layer.name, 0.0))
         layers = tuple(
             work.model_copy(update={"executed": executed[layer.name]})
-            for layer, work in zip(self.layers, workload.layers, strict=True)
+            for (layer, _), work in zip(self.parts, workload.layers, strict=True)
         )
         return workload.model_copy(update={"layers": layers})
 
@@ -487,7 +510,7 @@ class Architecture:
         return cls(**parts)
 
 
-_RARE = ("folded", "joins", "quantizer")
+_RARE = ("folded", "joins", "quantizer", "group_bits")
 """Fields of a layer that its description leaves out at their defaults."""
 
 
@@ -642,6 +665,18 @@ def _workload_layer(
         pool_kind=layer.pool_kind,
         **common,
     )
+
+
+def _by_part(layer: Layer, work: ConvLayer | LinearLayer) -> Iterator[ConvLayer | LinearLayer]:
+    """The matrices of a layer: one for each of its parts, with the neurons of its channels."""
+    if len(layer.parts) == 1:
+        yield work
+        return
+    outputs = "out_channels" if layer.kernel else "out_features"
+    for part in layer.parts:
+        bits = stored_bits(part.weight_bits, layer.quantizer)
+        changes = {"name": part.name, outputs: part.channels, "weight_bits": bits}
+        yield work.model_copy(update=changes)
 
 
 def _layer_from(document: Mapping[str, Any]) -> Layer:

@@ -22,6 +22,7 @@ from genomes.architecture import (
     Layer,
     Neuron,
     NeuronKind,
+    Node,
     Reset,
     Surrogate,
     Window,
@@ -32,10 +33,26 @@ from genomes.errors import RequestError
 from genomes.genes import Choice, Gene
 from genomes.options import CommonOptions, decisions, switched_on
 from genomes.space import SearchSpace
-from genomes.weight_genes import check_weights, chosen_weights, weight_genes
+from genomes.weight_genes import READOUT, check_weights, chosen_weights, weight_genes
 
-Source = Layer | tuple[int, ...]
-"""What a layer reads: another layer's map, or the input, of which the shape is given."""
+
+@dataclass(frozen=True)
+class Spikes:
+    """A map of spikes that is not a layer's: those of a node.
+
+    Attributes:
+        name: of the node.
+        stored_shape: (channels, *spatial).
+        peak: the largest value, as a layer's.
+    """
+
+    name: str
+    stored_shape: tuple[int, ...]
+    peak: int = 1
+
+
+Source = Layer | Spikes | tuple[int, ...]
+"""What a layer reads: a map of a layer or node, or the input, of which the shape is given."""
 
 POOLED_BY = 2
 """Pooling halves a spatial size; it needs at least this many positions."""
@@ -114,7 +131,7 @@ def chosen_axis(chosen: Chosen, size: int, kernel: str, stride: str, *, padded: 
 
 def shape_of(source: Source) -> tuple[int, ...]:
     """(channels, *spatial) of what a layer reads."""
-    return source.stored_shape if isinstance(source, Layer) else source
+    return source if isinstance(source, tuple) else source.stored_shape
 
 
 def numbered(prefix: str, count: int) -> list[str]:
@@ -167,7 +184,7 @@ class ConvolutionalSpace(SearchSpace):
             Gene("threshold", options.thresholds),
             *switched_on(options),
             *self._layer_genes(),
-            *self._genes_of_any_layer("readout"),
+            *self._genes_of_any_layer(READOUT),
         )
 
     def _genes_of_any_layer(self, name: str) -> Iterator[Gene]:
@@ -179,9 +196,16 @@ class ConvolutionalSpace(SearchSpace):
     def _layer_genes(self) -> Iterator[Gene]:
         """The genes of the layers, and of what they read."""
 
-    @abstractmethod
     def _hidden(self, chosen: Chosen, sample: tuple[int, ...]) -> Sequence[Layer]:
         """The layers before the read-out, of which the first reads ``sample``."""
+        raise NotImplementedError
+
+    def _graph(
+        self, chosen: Chosen, sample: tuple[int, ...]
+    ) -> tuple[tuple[Layer, ...], tuple[Node, ...]]:
+        """All layers, and the nodes: of a chain of layers none."""
+        hidden = self._hidden(chosen, sample)
+        return (*hidden, self._readout(chosen, hidden[-1])), ()
 
     def _window(self, chosen: Chosen) -> Window:  # noqa: ARG002 - for subclasses
         """The part of a sample that the network reads."""
@@ -211,14 +235,15 @@ class ConvolutionalSpace(SearchSpace):
 
     def _network(self, chosen: Chosen) -> Architecture:
         window = self._window(chosen)
-        hidden = self._hidden(chosen, tuple(stop - start for start, stop in window))
+        layers, nodes = self._graph(chosen, tuple(stop - start for start, stop in window))
         return Architecture(
             input_shape=self.input_shape,
             classes=self.classes,
             time_steps=chosen.number("time_steps"),
             input_bits=chosen.number("input_bits"),
-            layers=(*hidden, self._readout(chosen, hidden[-1])),
+            layers=layers,
             window=() if window == _whole(self.input_shape) else window,
+            nodes=nodes,
         )
 
     def _convolution(
@@ -232,9 +257,13 @@ class ConvolutionalSpace(SearchSpace):
         pool: str = "none",
         skip: str = "none",
         folded: int = 0,
+        joins: bool = False,
     ) -> Layer:
-        """A layer of that name behind another one, or on an input of some shape."""
-        before = source if isinstance(source, Layer) else None
+        """A layer of that name behind another one, or on an input of some shape.
+
+        With ``joins`` it has no neurons: its current goes to nodes.
+        """
+        before = None if isinstance(source, tuple) else source
         peak = before.peak if before else 0
         return Layer(
             name=name,
@@ -244,15 +273,16 @@ class ConvolutionalSpace(SearchSpace):
             kernel=tuple(axis.kernel for axis in axes),
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
-            **chosen_weights(chosen, name),
+            **chosen_weights(chosen, self.options, name, width),
             input_bits=bits_of(peak) if before else chosen.number("input_bits"),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
-            neuron=self._neuron(chosen),
+            neuron=None if joins else self._neuron(chosen),
             skips=(before.name,) if before and skip != "none" else (),
             skip_kind="add" if skip == "add" else "or",
             peak=_merged_peak(peak, skip),
             folded=folded,
+            joins=joins,
         )
 
     def _neuron(self, chosen: Chosen) -> Neuron:
@@ -270,16 +300,16 @@ class ConvolutionalSpace(SearchSpace):
             once=once,
         )
 
-    def _readout(self, chosen: Chosen, source: Layer) -> Layer:
+    def _readout(self, chosen: Chosen, source: Layer | Spikes) -> Layer:
         return Layer(
-            name="readout",
+            name=READOUT,
             source=source.name,
             in_shape=source.stored_shape,
             out_channels=self.classes,
             kernel=(),
             stride=(),
             padding=(),
-            **chosen_weights(chosen, "readout"),
+            **chosen_weights(chosen, self.options, READOUT, self.classes),
             input_bits=bits_of(source.peak),
             pool=(),
             pool_kind="max",

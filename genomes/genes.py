@@ -7,11 +7,23 @@ not (an operation, a kind of neuron).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 GeneKind = Literal["ordered", "categorical"]
 Choice = int | float | str
+
+_SLOT = re.compile(r"(?<=[^.\d_])(?:_?\d+)+(?=\.|$)")
+
+
+def role_of(name: str) -> str:
+    """The name of a gene without the numbers of its slot.
+
+    >>> role_of("stage2.block1.weight_bits")
+    'stage.block.weight_bits'
+    """
+    return _SLOT.sub("", name)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Switchable:
     """Marks an option whose decision is a gene where it names several choices.
 
     Attributes:
-        gene: the gene's name; of each layer's own, the last part of it.
+        gene: the gene's name; of each layer's own, the last part of it. No other decision has it.
         kind: of the gene.
         of: the whole network, or each layer.
     """
@@ -92,6 +92,12 @@ class CommonOptions(BaseModel):
         Field(min_length=1),
         AfterValidator(ascending),
     ] = Field((2, 3, 4, 5, 6, 7, 8), description="bits of a layer's weights, each layer its own")
+    bit_groups: Integer = Field(
+        1,
+        ge=1,
+        le=16,
+        description="groups of a layer's output channels that have bits of their own",
+    )
     quantizers: Annotated[
         tuple[Quantizer, ...],
         Field(min_length=1),
@@ -122,19 +128,31 @@ class CommonOptions(BaseModel):
         Field(min_length=1),
         AfterValidator(different),
         Switchable("reset", "categorical"),
-    ] = Field(("hard",), description="what a spike does to a lif_box membrane: hard, subtract")
+    ] = Field(
+        ("hard",),
+        description="reset of lif_box neurons: hard (to 0), subtract (the threshold); several make"
+        " a gene",
+    )
     surrogates: Annotated[
         tuple[Surrogate, ...],
         Field(min_length=1),
         AfterValidator(different),
         Switchable("surrogate", "categorical"),
-    ] = Field(("super",), description="surrogate gradient of a spike in training, Norse's names")
+    ] = Field(
+        ("super",),
+        description="surrogate gradient in training: super, triangle, tanh, circ, heavi_erfc;"
+        " several make a gene",
+    )
     hidden_codes: Annotated[
         tuple[Literal["any", "once"], ...],
         Field(min_length=1),
         AfterValidator(different),
         Switchable("hidden_code", "categorical"),
-    ] = Field(("any",), description="spikes of a neuron in an inference: any number, once at most")
+    ] = Field(
+        ("any",),
+        description="spikes of a neuron in an inference: any number, once at most; several make a"
+        " gene",
+    )
 
 
 Decisions = dict[Switchable, tuple[Choice, ...]]

@@ -12,6 +12,9 @@ Sources: one bit, M. Rastegari et al., "XNOR-Net", ECCV 2016; exponents, D. Miya
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 Quantizer = Literal["uniform", "power_of_two"]
@@ -36,3 +39,47 @@ def stored_bits(bits: int, quantizer: Quantizer = "uniform") -> int:
     What a crossbar stores: its columns add cells that count 1, 2, 4, …, and no exponents.
     """
     return 1 if bits == 1 else 1 + largest_level(bits, quantizer).bit_length()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Output channels of a layer, one behind the other, whose weights have equal bits.
+
+    A chip has a matrix for each part.
+
+    Attributes:
+        name: the layer's where it has one part, else with its number behind it: ``LAYER/1``.
+        start, stop: the first channel, and the one after the last.
+        weight_bits: of each of its weights.
+    """
+
+    name: str
+    start: int
+    stop: int
+    weight_bits: int
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels."""
+        return self.stop - self.start
+
+
+def parts_of(name: str, channels: int, bits: Sequence[int]) -> tuple[Part, ...]:
+    """The parts of a layer.
+
+    Args:
+        name: of the layer.
+        channels: its output channels; at least one a group.
+        bits: of the weights of each group; groups differ by one channel at most.
+    """
+    borders = [k * channels // len(bits) for k in range(len(bits) + 1)]
+    runs = [(width, list(run)) for width, run in groupby(range(len(bits)), lambda k: bits[k])]
+    return tuple(
+        Part(
+            name if len(runs) == 1 else f"{name}/{number}",
+            borders[groups[0]],
+            borders[groups[-1] + 1],
+            width,
+        )
+        for number, (width, groups) in enumerate(runs, start=1)
+    )

@@ -127,6 +127,16 @@ class SearchSpace(ABC):
             )
         return array.astype(np.int64)
 
+    def option_of(self, gene: Gene) -> str:
+        """The option that says which choices a gene has; "" where none does.
+
+        It is known by its name: ``stage1.pool`` is one of ``pools``, ``stages`` are up to
+        ``max_stages``. A space that names its options otherwise says so here.
+        """
+        last = gene.name.rpartition(".")[-1]
+        names = (last, f"{last}s", f"{last}es", f"max_{last}")
+        return next((name for name in names if name in type(self.options).model_fields), "")
+
     def values(self, genome: ArrayLike) -> dict[str, Choice]:
         """The choice of every gene by name, inactive ones included."""
         checked = self.checked(genome)

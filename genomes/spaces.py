@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from genomes.cell import CellSpace
 from genomes.errors import RequestError, request_error, unknown_name
 from genomes.hyperspectral import HyperspectralSpace
 from genomes.plain import PlainSpace
@@ -20,7 +21,8 @@ from genomes.space import SearchSpace
 from genomes.spectrum import SpectrumSpace
 
 OWN_SPACES: Mapping[str, type[SearchSpace]] = {
-    space.name: space for space in (PlainSpace, HyperspectralSpace, SpectrumSpace, SignalSpace)
+    space.name: space
+    for space in (PlainSpace, CellSpace, HyperspectralSpace, SpectrumSpace, SignalSpace)
 }
 
 

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from genomes.options import CommonOptions
 
 
+READOUT = "readout"
+"""The name of a network's read-out."""
+
+
 class Weights(TypedDict):
     """The fields of a layer that say how its weights are stored."""
 
     weight_bits: int
+    group_bits: tuple[int, ...]
     quantizer: Quantizer
 
 
@@ -42,14 +47,34 @@ def check_weights(options: CommonOptions) -> None:
 
 
 def weight_genes(options: CommonOptions, layer: str) -> Iterator[Gene]:
-    """The genes of the weights of the layer of that name."""
-    yield Gene(f"{layer}.weight_bits", options.weight_bits)
+    """The genes of the bits of the layer of that name; ``switched_on`` gives the others."""
+    for name in _bit_genes(layer, options.bit_groups):
+        yield Gene(name, options.weight_bits)
 
 
-def chosen_weights(chosen: Chosen, layer: str) -> Weights:
-    """How the weights of a layer are stored."""
-    bits = chosen.number(f"{layer}.weight_bits")
+def chosen_weights(chosen: Chosen, options: CommonOptions, layer: str, channels: int) -> Weights:
+    """How the weights of a layer are stored.
+
+    Args:
+        chosen: the genome.
+        options: of the space.
+        layer: its name.
+        channels: its output channels; more groups than these are not felt.
+    """
+    names = _bit_genes(layer, options.bit_groups)[:channels]
+    bits = tuple(chosen.number(name) for name in names)
     quantizer: Quantizer = "uniform"
-    if bits in POWER_BITS:
+    if set(bits) & set(POWER_BITS):
         quantizer = cast(Quantizer, chosen.word(f"{layer}.quantizer"))
-    return {"weight_bits": bits, "quantizer": quantizer}
+    return {
+        "weight_bits": max(bits),
+        "group_bits": bits if len(set(bits)) > 1 else (),
+        "quantizer": quantizer,
+    }
+
+
+def _bit_genes(layer: str, groups: int) -> list[str]:
+    """Names of the genes of bits, by group of output channels; a read-out has one group."""
+    if groups == 1 or layer == READOUT:
+        return [f"{layer}.weight_bits"]
+    return [f"{layer}.weight_bits.{k}" for k in range(1, groups + 1)]

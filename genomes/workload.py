@@ -364,19 +364,23 @@ class Workload(BaseModel):
 
         Args:
             rates: Layer name to its `input_rate` and `output_rate`. Layers that are not named
-                keep theirs; all layers of one name get the same.
+                keep theirs; all layers of one name get the same, and so do ``NAME/1``, ``NAME/2``,
+                … (a layer's parts) where they have no rates of their own.
 
         Raises:
             RequestError: A name that no layer has, or a rate outside 0 to 1.
         """
-        names = {layer.name for layer in self.layers}
+        names = {name for layer in self.layers for name in _names(layer)}
         for name in rates:
             if name not in names:
                 raise unknown_name("rates", name, names)
         for name, pair in rates.items():
             if not all(0.0 <= rate <= 1.0 for rate in pair):
                 raise RequestError(f"rates.{name}", pair, "two numbers from 0 to 1")
-        layers = tuple(_with_rates(layer, rates.get(layer.name)) for layer in self.layers)
+        layers = tuple(
+            _with_rates(layer, next((rates[name] for name in _names(layer) if name in rates), None))
+            for layer in self.layers
+        )
         return self.model_copy(update={"layers": layers})
 
 
@@ -423,6 +427,12 @@ def load_workloads(path: str | Path) -> list[Workload]:
     if not document:
         raise RequestError(str(path), document, "a workload or a list of at least one")
     return [Workload.from_document(item, f"[{index}]") for index, item in enumerate(document)]
+
+
+def _names(layer: Layer) -> tuple[str, ...]:
+    """A layer's own name; of a part, that of the whole layer, too."""
+    whole, _, number = layer.name.rpartition("/")
+    return (layer.name, whole) if whole and number.isdecimal() else (layer.name,)
 
 
 def _with_rates(

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from evo_snn.commands.ablate import ablate
 from evo_snn.commands.check import check
 from evo_snn.commands.chips import chips
 from evo_snn.commands.doctor import doctor
@@ -47,6 +48,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     precision,
     recost,
+    ablate,
     estimate,
     spaces,
     chips,

@@ -78,7 +78,12 @@ def _figures(run: "Run") -> list[Path]:
 
 
 def conclude(run: "Run", *, figures: bool) -> None:
-    """Print the front, where its figures are, and what can be done next."""
+    """Print the front, or an ablation's effects, where figures are, and what can be done next."""
+    if run.config.ablation is not None:
+        from evo_snn.commands.ablate import show_ablation
+
+        show_ablation(run, figures=figures)
+        return
     paths = _figures(run) if figures else []
     front = run.front()
     print_front(run, front)

@@ -40,12 +40,19 @@ def quantized(layer: Layer, weight: Tensor) -> tuple[Tensor, Tensor]:
 
     A read-out has one scale for all its channels, another layer one a channel.
     """
-    return weight_levels(
-        weight,
-        layer.weight_bits,
-        per_channel=not layer.is_readout,
-        quantizer=layer.quantizer,
-    )
+    each = [
+        weight_levels(
+            weight[part.start : part.stop],
+            part.weight_bits,
+            per_channel=not layer.is_readout,
+            quantizer=layer.quantizer,
+        )
+        for part in layer.parts
+    ]
+    if len(each) == 1:
+        return each[0]
+    levels, scales = zip(*each, strict=True)
+    return torch.cat(levels), torch.cat(scales)
 
 
 class TrainableLayer(nn.Module):

@@ -9,8 +9,8 @@ chip's ADCs (``reads.py``). Both are drawn from the same cells.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal, cast, get_args
 
@@ -18,16 +18,17 @@ import torch
 from torch import Tensor
 
 from evo_snn.snn.layers import DeployedLayer
-from evo_snn.snn.network import DeployedNetwork, Network
+from evo_snn.snn.network import DeployedNetwork, Network, slot
 from evo_snn.snn.quantization import straight_through
-from evo_snn.snn.reads import Converter, ReadLayer, read_groups
+from evo_snn.snn.reads import Converter, PartedLayer, ReadLayer, read_groups
 from genomes.architecture import Layer
 from genomes.errors import unknown_name
-from genomes.quantizers import stored_bits
+from genomes.quantizers import Part, stored_bits
 from hardware.chip import Chip
 from hardware.conditions import Conditions
 from hardware.conductance import (
     CellTable,
+    Encoding,
     Ints,
     cell_table,
     encoding,
@@ -128,8 +129,8 @@ def chip_instances(
     for instance in instances:
         with torch.no_grad():
             layers = [
-                deployed if place is None else place.layer(deployed, seed, instance, path)
-                for deployed, place in places
+                _on_instance(deployed, parts, seed, instance, path) if parts else deployed
+                for deployed, parts in places
             ]
             drawn = Network(network.architecture, layers, network.neurons, network.kernel)
             if path == "exact" and calibration is not None:
@@ -144,7 +145,7 @@ def noisy_levels(
     conditions: Conditions,
     generator: torch.Generator,
     *,
-    by_kernel: bool,
+    by_kernel: Sequence[bool],
 ) -> Tensor:
     """Levels as a freshly drawn instance realises them, just after programming.
 
@@ -157,8 +158,8 @@ def noisy_levels(
         chip: As for `on_chip`.
         conditions: As for `on_chip`.
         generator: On the CPU; it goes on.
-        by_kernel: Whether each of its kernel positions has crossbars of its own, see
-            ``hardware.conductance.kernel_layers``.
+        by_kernel: Whether each of its kernel positions has crossbars of its own, for each of its
+            parts, see ``hardware.conductance.kernel_layers``.
 
     Returns:
         ``layer.weight_shape``: what takes the levels' place in the matrix product.
@@ -168,10 +169,12 @@ def noisy_levels(
     """
     table = cell_table(chip, conditions)
     with torch.no_grad():
-        place = _Place.of(
-            levels, layer, chip, table, conditions, conditions.wire_rate, by_kernel=by_kernel
-        )
-        effective = place.drawn(lambda _: generator).levels(place.stored.encoding)
+        places = [
+            _Place.of(levels, layer, part, chip, table, conditions, by_kernel=one)
+            for part, one in zip(layer.parts, by_kernel, strict=True)
+        ]
+        drawn = [place.drawn(lambda _: generator).levels(place.encoding) for place in places]
+        effective = torch.cat(drawn)
     return straight_through(levels, effective.view(levels.shape).to(levels))
 
 
@@ -195,16 +198,18 @@ class PerturbedLayer(DeployedLayer):
 
 @dataclass(frozen=True)
 class _Place:
-    """A layer on a chip: what its cells hold, and how they are wired and read.
+    """A part of a layer on a chip: what its cells hold, and how they are wired and read.
 
     Attributes:
-        stored: Its cells.
+        part: The channels.
+        stored: Their cells.
         conditions: What is not ideal.
-        wiring: Its crossbars.
+        wiring: Their crossbars.
         read: How their columns are read.
         groups: Rows that are read at once.
     """
 
+    part: Part
     stored: Stored
     conditions: Conditions
     wiring: Wiring
@@ -216,47 +221,48 @@ class _Place:
         cls,
         levels: Tensor,
         layer: Layer,
+        part: Part,
         chip: Chip,
         table: CellTable,
         conditions: Conditions,
-        rate: float,
         *,
         by_kernel: bool,
+        rate: float | None = None,
     ) -> _Place:
+        """Of a layer's levels, ``layer.weight_shape``; without a rate ``conditions.wire_rate``."""
         channels = layer.in_shape[0] if layer.kernel else prod(layer.in_shape)
         height = int(chip.number("crossbar_rows"))
         blocks = row_blocks(channels, prod(layer.kernel), height, by_kernel=by_kernel)
         read = reading(chip)
         groups = read_groups(blocks, read.rows, equal=chip.model == "neurosim")
         # Of a block's rows only those that are read at once are active.
+        rate = conditions.wire_rate if rate is None else rate
         active = rate * max(map(len, groups)) / max(map(len, blocks))
         columns = int(chip.number("crossbar_columns"))
+        code = encoding(chip, stored_bits(part.weight_bits, layer.quantizer))
         return cls(
-            Stored.of(
-                levels.flatten(1),
-                encoding(chip, stored_bits(layer.weight_bits, layer.quantizer)),
-                table,
-            ),
+            part,
+            Stored.of(levels[part.start : part.stop].flatten(1), code, table),
             conditions,
             Wiring(conditions.wire_ohm, active, tuple(blocks), columns),
             read,
             tuple(groups),
         )
 
+    @property
+    def encoding(self) -> Encoding:
+        """How the weights are stored."""
+        return self.stored.encoding
+
     def drawn(self, streams: Streams) -> Instance:
         """The cells of one instance."""
         return draw(self.stored, self.conditions, streams, self.wiring)
 
-    def layer(
-        self, deployed: DeployedLayer, seed: int, instance: int, path: PathName
-    ) -> PerturbedLayer | ReadLayer:
-        """The layer on one instance."""
-        drawn = self.drawn(_streams(seed, instance, deployed.layer.name))
-        code = self.stored.encoding
-        if path == "fast":
-            return PerturbedLayer(deployed, drawn.levels(code))
-        layer = ReadLayer(deployed, drawn, code, self.groups, self._converter())
-        return layer.to(deployed.levels.device)
+    def reader(self, deployed: DeployedLayer, instance: Instance) -> ReadLayer:
+        """The part as it is read, on one instance."""
+        return ReadLayer(
+            _part_of(deployed, self.part), instance, self.encoding, self.groups, self._converter()
+        )
 
     def _converter(self) -> Converter | None:
         """The ADCs, unless their rounding is left out."""
@@ -266,30 +272,52 @@ class _Place:
         return Converter(self.read.levels, full, self.conditions.adc_quantile)
 
 
+def _part_of(deployed: DeployedLayer, part: Part) -> DeployedLayer:
+    """The channels of a part as a layer of their own."""
+    layer = deployed.layer
+    if len(layer.parts) == 1:
+        return deployed
+    own = slice(part.start, part.stop)
+    alone = replace(layer, out_channels=part.channels, weight_bits=part.weight_bits, group_bits=())
+    return DeployedLayer(alone, deployed.levels[own], deployed.scale[own], deployed.bias[own])
+
+
+def _on_instance(
+    deployed: DeployedLayer, places: Sequence[_Place], seed: int, instance: int, path: PathName
+) -> PerturbedLayer | ReadLayer | PartedLayer:
+    """A layer on one instance, by its parts' places."""
+    drawn = [place.drawn(_streams(seed, instance, place.part.name)) for place in places]
+    if path == "fast":
+        levels = [one.levels(place.encoding) for place, one in zip(places, drawn, strict=True)]
+        return PerturbedLayer(deployed, torch.cat(levels))
+    readers = [place.reader(deployed, one) for place, one in zip(places, drawn, strict=True)]
+    layer = readers[0] if len(readers) == 1 else PartedLayer(deployed, readers)
+    return layer.to(deployed.levels.device)
+
+
 def _places(
     network: DeployedNetwork,
     chip: Chip,
     conditions: Conditions,
     seconds: float,
     rates: Rates | None,
-) -> list[tuple[DeployedLayer, _Place | None]]:
-    """Every layer with its place on the chip; None where it is in the digital domain."""
+) -> list[tuple[DeployedLayer, list[_Place]]]:
+    """Every layer with its parts' places on the chip; none where it is in the digital domain."""
     table = cell_table(chip, conditions, seconds)
-    workload = network.architecture.workload
-    places: list[tuple[DeployedLayer, _Place | None]] = []
-    for module, work, by_kernel in zip(
-        network.layers.values(), workload.layers, kernel_layers(workload, chip), strict=True
+    architecture = network.architecture
+    workload = architecture.workload
+    places: dict[str, list[_Place]] = {slot(layer.name): [] for layer in architecture.layers}
+    for (layer, part), work, by_kernel in zip(
+        architecture.parts, workload.layers, kernel_layers(workload, chip), strict=True
     ):
-        deployed = cast(DeployedLayer, module)
-        place = None
         if work.domain == "memory":
-            layer = deployed.layer
-            rate = conditions.wire_rate if rates is None else rates[layer.name][0]
+            rate = None if rates is None else rates[layer.name][0]
+            levels = cast(DeployedLayer, network.layers[slot(layer.name)]).levels
             place = _Place.of(
-                deployed.levels, layer, chip, table, conditions, rate, by_kernel=by_kernel
+                levels, layer, part, chip, table, conditions, by_kernel=by_kernel, rate=rate
             )
-        places.append((deployed, place))
-    return places
+            places[slot(layer.name)].append(place)
+    return [(cast(DeployedLayer, network.layers[name]), own) for name, own in places.items()]
 
 
 def _streams(seed: int, instance: int, layer: str) -> Streams:
@@ -305,7 +333,7 @@ def _streams(seed: int, instance: int, layer: str) -> Streams:
 
 def _calibrate(network: Network, samples: Tensor) -> None:
     """Set the range of all ADCs, each layer's for what the layers before it really send."""
-    readers = [layer for layer in network.layers.values() if isinstance(layer, ReadLayer)]
+    readers = [layer for layer in network.modules() if isinstance(layer, ReadLayer)]
     for layer in readers:
         layer.calibrating = True
     network(samples)

@@ -2,7 +2,7 @@
 
 Weights are symmetric about zero, with the levels of ``genomes.quantizers`` and one scale a
 channel: its root mean square times the step of the best quantizer of a normal variable with these
-levels, of one bit its mean magnitude. So a scale follows the weights by itself and scales with them:
+levels, of one bit its mean magnitude. So it follows the weights by itself and scales with them:
 quantizing a·w gives a times the quantized w for every a > 0, which is what folding BatchNorm needs.
 """
 

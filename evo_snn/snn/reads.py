@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
-from torch import Tensor
+from torch import Tensor, nn
 
 from evo_snn.snn.layers import DeployedLayer, input_codes
 from evo_snn.snn.products import average_pooled, membrane_input
@@ -104,20 +105,14 @@ class ReadLayer(DeployedLayer):
 
     def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """(N, *in_shape) → (N, *neuron_shape) as the ADCs give it, and ``unit()``."""
-        codes = source.to(self.cells.dtype)
-        if self.layer.source == INPUT:
-            codes = (codes * input_codes(self.layer)).round()
+        return as_seen(self, source, self.read(source)), self.unit()
+
+    def read(self, source: Tensor) -> Tensor:
+        """The integer product as the chip has it: (N, *in_shape) → (N, *out_shape)."""
+        codes = _codes(self.layer, source.to(self.cells.dtype))
         if self.calibrating and self.converter is not None:
             self.step.fill_(self.converter.step(self._range(codes, self.converter)))
-        values = torch.cat([self._sums(piece) for piece in self._pieces(codes)])
-        values = average_pooled(self.layer, values)
-        if self.layer.source == INPUT:
-            # Of n / (2^bits - 1) the plain product is rounded: add only what reading changes, so
-            # that an ideal chip gives the same bits.
-            ideal = membrane_input(self.layer, codes, self.present(codes.dtype))
-            plain = membrane_input(self.layer, source, self.present(source.dtype))
-            values = plain + ((values - ideal) / input_codes(self.layer)).to(source.dtype)
-        return values.to(source.dtype), self.unit()
+        return torch.cat([self._sums(piece) for piece in self._pieces(codes)])
 
     def _pieces(self, codes: Tensor) -> Sequence[Tensor]:
         positions = prod(self.layer.out_shape[1:])
@@ -166,6 +161,48 @@ class ReadLayer(DeployedLayer):
         wanted = torch.tensor(converter.quantile, dtype=torch.float64)
         index = min(int(torch.searchsorted(share, wanted)), _BINS - 1)
         return (index + 1) / _BINS * converter.full
+
+
+class PartedLayer(DeployedLayer):
+    """A deployed layer of several parts, each read from crossbars of its own.
+
+    Attributes:
+        readers: One `ReadLayer` a part, of its channels.
+    """
+
+    def __init__(self, deployed: DeployedLayer, readers: Sequence[ReadLayer]) -> None:
+        super().__init__(deployed.layer, deployed.levels, deployed.scale, deployed.bias)
+        self.readers = nn.ModuleList(readers)
+
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, *in_shape) → (N, *neuron_shape) as the ADCs give it, and ``unit()``."""
+        sums = [cast(ReadLayer, reader).read(source) for reader in self.readers]
+        return as_seen(self, source, torch.cat(sums, dim=1)), self.unit()
+
+
+def as_seen(deployed: DeployedLayer, source: Tensor, sums: Tensor) -> Tensor:
+    """A product in units of the integer weights where neurons see it, (N, *neuron_shape).
+
+    Args:
+        deployed: The layer.
+        source: (N, *in_shape), what it reads.
+        sums: (N, *out_shape), of the codes of what it reads.
+    """
+    layer = deployed.layer
+    values = average_pooled(layer, sums)
+    if layer.source == INPUT:
+        # Of n / (2^bits - 1) the plain product is rounded: add only what reading changes, so
+        # that an ideal chip gives the same bits.
+        codes = _codes(layer, source.to(sums.dtype))
+        ideal = membrane_input(layer, codes, deployed.present(codes.dtype))
+        plain = membrane_input(layer, source, deployed.present(source.dtype))
+        values = plain + ((values - ideal) / input_codes(layer)).to(source.dtype)
+    return values.to(source.dtype)
+
+
+def _codes(layer: Layer, source: Tensor) -> Tensor:
+    """What a layer reads as whole numbers."""
+    return (source * input_codes(layer)).round() if layer.source == INPUT else source
 
 
 def read_groups(blocks: Sequence[Ints], rows_per_read: int, *, equal: bool) -> list[Ints]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from evo_snn.costing import measured_metrics
+from evo_snn.costing import measured_metrics, training_metrics
 from evo_snn.metrics import CandidateView, Function, Metric, package_metric
 from evo_snn.objectives import is_reserved, value_of
 from evo_snn.seeds import derived_seed
@@ -25,6 +25,7 @@ from evo_snn.testing.generators import kept_global_generators, seed_global_gener
 from evo_snn.training import Samples
 from genomes.spaces import make_space
 from hardware import DEFAULT_CHIP, estimate, load_chip
+from hardware.machines import load_machine
 
 _THREADS = 4
 _SAMPLES = 32
@@ -113,7 +114,10 @@ def example_candidates(
         }
         workload = architecture.workload.with_rates(rates)
         cost = estimate(workload, loaded)
-        metrics = measured_metrics(architecture, workload, cost)
+        metrics = {
+            **measured_metrics(architecture, workload, cost),
+            **training_metrics(architecture, workload, 60 * 64, load_machine()),
+        }
         key = space.key(genome)
         view = CandidateView(
             key,

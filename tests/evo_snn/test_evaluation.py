@@ -14,7 +14,9 @@ from evo_snn.evaluation import EvaluationSettings, Outcome, Task, evaluate
 from evo_snn.snn.tensors import read_tensors
 from evo_snn.training import data_digest, dataset
 from genomes.spaces import make_space
+from genomes.training_work import training_work
 from hardware import estimate, load_chip
+from hardware.machines import load_machine
 
 SPACE = make_space("plain", (1, 8, 8), 10, {"max_stages": 2, "widths": [4, 8]})
 DATA = DataSection(name="digits")
@@ -69,7 +71,7 @@ def test_a_higher_rung_goes_on_where_the_lower_one_ended(tmp_path: Path) -> None
     training = TrainingSection(steps=24, batch_size=32, evaluations=2)
     laddered = replace(SETTINGS, training=training, ladder=LadderSection(rungs=3, keep=0.5))
     assert laddered.rungs == (6, 12, 24)
-    path, accuracies, order = tmp_path / "own.safetensors", [], []
+    path, accuracies, order, operations = tmp_path / "own.safetensors", [], [], []
     for rung, steps in enumerate((6, 6, 12)):
         own = replace(task(sources=(path,) if rung else ()), rung=rung)
         found = evaluate(own, laddered)
@@ -80,8 +82,13 @@ def test_a_higher_rung_goes_on_where_the_lower_one_ended(tmp_path: Path) -> None
         path.write_bytes(found.weights)
         accuracies.append(found.metrics["accuracy"])
         order.append(found.weights)
+        operations.append(found.metrics["training_operations"])
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] > accuracies[0]
+    # of all rungs so far: 6, 12, 24 steps of 32 samples
+    architecture = task().architecture
+    by_sample = training_work(architecture, architecture.workload).operations
+    assert operations == [steps * 32 * by_sample for steps in (6, 12, 24)]
     plain = evaluate(task(), replace(SETTINGS, training=TrainingSection(
         steps=6, batch_size=32, evaluations=2
     )))  # fmt: skip
@@ -128,6 +135,14 @@ def test_what_is_known_before_holds_after() -> None:
         assert {name: measured[name] for name in known} == known
         assert all(bound[name] <= measured[name] for name in bound)
         assert bound["energy_uj"] > 0
+
+
+def test_energy_of_training_is_that_of_the_settings_machine(outcome: Outcome) -> None:
+    dense = replace(SETTINGS, machine=load_machine("gpu_nvidia_a100"))
+    found = evaluate(task(), dense).metrics
+    assert found["training_operations"] == outcome.metrics["training_operations"]
+    assert found["training_energy_j"] == pytest.approx(41e-12 * found["training_operations"])
+    assert 0 < outcome.metrics["training_energy_j"] < found["training_energy_j"]
 
 
 def test_spikes_are_counted_over_all_neurons_and_steps() -> None:

@@ -22,7 +22,9 @@ CHANNELS = ("scale", "shift")
 
 def architecture(*, shape=(1, 6, 6), **values):
     """One stage of one block, but as ``values`` say by gene name."""
-    space = make_space("plain", shape, 3, {"max_stages": 2, "max_blocks": 2, "widths": [2, 3, 5]})
+    options = {"resets": ["hard", "subtract"], "hidden_codes": ["any", "once"]}
+    options |= {"surrogates": ["super", "tanh"], "max_stages": 2, "max_blocks": 2}
+    space = make_space("plain", shape, 3, {**options, "widths": [2, 3, 5]})
     genome = [
         gene.choices.index(values[gene.name]) if gene.name in values else 0 for gene in space.genes
     ]
@@ -250,6 +252,26 @@ def test_trained_leaks_and_thresholds_need_equal_genes(changed, inherited):
             expected = source if inherited else before
             assert torch.equal(now[f"stage1.block1/{name}"], expected[f"stage1.block1/{name}"])
     assert torch.equal(now["stage1.block1/initial"], before["stage1.block1/initial"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "inherited"),
+    [
+        ({"reset": "subtract"}, False),
+        ({"hidden_code": "once"}, False),
+        ({"surrogate": "tanh"}, True),  # it trains otherwise, and fires as it did
+    ],
+)
+def test_a_neuron_that_fires_otherwise_is_another_one(changed, inherited):
+    source, child = parent(neuron="lif_box"), network(neuron="lif_box", **changed)
+    before = copies(child)
+    inherit(child, [source])
+    now = copies(child)
+
+    for name in ("threshold", "leak"):
+        expected = source if inherited else before
+        assert torch.equal(now[f"stage1.block1/{name}"], expected[f"stage1.block1/{name}"])
+    assert torch.equal(now["stage1.block1/weight"], source["stage1.block1/weight"])
 
 
 def test_a_layer_comes_from_the_source_of_what_it_reads():

@@ -103,3 +103,22 @@ def test_training_for_another_accuracy_than_the_objective_is_said(names, best_by
 def test_the_box_of_accuracies_is_from_chance_to_one():
     plan = plan_of(objectives__names=["balanced_accuracy", "kappa"])
     assert plan.box == {"balanced_accuracy": (1.0, 0.1), "kappa": (1.0, 0.0)}
+
+
+def test_the_box_of_training_costs_reaches_from_the_lowest_rung_to_the_highest():
+    names = ["training_operations", "training_energy_j"]
+    plain = plan_of(objectives__names=names).box
+    ladder = plan_of(objectives__names=names, ladder__rungs=3, training__steps=60).box
+    for name in names:
+        assert 0 < plain[name][0] < plain[name][1]
+        assert ladder[name][0] == pytest.approx(plain[name][0] / 4)  # 15 of 60 steps
+        assert ladder[name][1] == plain[name][1]
+
+
+def test_a_training_machine_is_checked_and_taken_over():
+    plan = plan_of(training_machine__name="gpu_nvidia_a100", training_machine__mac_pj=50)
+    assert plan.settings.machine["mac_pj"] == 50
+    with pytest.raises(RequestError, match=r"training_machine\.name"):
+        plan_of(training_machine__name="abacus")
+    with pytest.raises(RequestError, match=r"training_machine\.mac_pj"):
+        plan_of(training_machine__mac_pj=-1)

@@ -146,13 +146,12 @@ class Looks:
     def __init__(self, monkeypatch, accuracies):
         self.steps, self.at, self.seen = 0, [], []
         self.accuracies = iter(accuracies)
-        functional = SimpleNamespace(cross_entropy=self.cross_entropy)
-        monkeypatch.setattr(training, "F", functional)
+        monkeypatch.setattr(training, "loss_of_decisions", self.cross_entropy)
         monkeypatch.setattr(training, "measure", self.measure)
 
     def cross_entropy(self, scores, y, weight):
         self.steps += 1
-        return F.cross_entropy(scores, y, weight)
+        return F.cross_entropy(scores[0], y, weight)
 
     def measure(self, network, samples):
         self.at.append(self.steps)
@@ -216,9 +215,9 @@ def test_weights_of_classes_are_the_inverse_of_their_size(architecture, samples,
 
     def cross_entropy(scores, y, weight):
         seen.append(weight)
-        return F.cross_entropy(scores, y, weight)
+        return F.cross_entropy(scores[0], y, weight)
 
-    monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
+    monkeypatch.setattr(training, "loss_of_decisions", cross_entropy)
     weights = [
         fitted(architecture, (train, samples[1]), steps=1, looks=1, class_weights=kind).tensors
         for kind in ("none", "balanced")
@@ -299,9 +298,9 @@ def test_the_learning_rate_rises_once_and_never_vanishes(steps, warm_up):
 
 def test_a_loss_that_is_no_number_ends_the_training(architecture, samples, monkeypatch):
     def cross_entropy(scores, y, weight):
-        return F.cross_entropy(scores, y, weight) * torch.nan
+        return F.cross_entropy(scores[0], y, weight) * torch.nan
 
-    monkeypatch.setattr(training, "F", SimpleNamespace(cross_entropy=cross_entropy))
+    monkeypatch.setattr(training, "loss_of_decisions", cross_entropy)
     with pytest.raises(TrainingDivergedError, match="the loss is nan after 4 steps"):
         fitted(architecture, samples)
 

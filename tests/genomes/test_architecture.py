@@ -256,6 +256,37 @@ def test_only_what_folds_or_cuts_says_so_in_its_document():
 
 
 @pytest.mark.parametrize(
+    ("neuron", "bits"),
+    [
+        (LIF, 24),
+        (replace(LIF, once=True), 25),
+        (replace(LIF, kind="lif_box", reset="subtract"), 12),
+        (replace(LIF, kind="iaf", leak=0.0, surrogate="tanh", once=True), 13),
+    ],
+)
+def test_neurons_that_are_special_say_so_in_the_document_and_in_the_workload(neuron, bits):
+    network = replace(SMALL, layers=(replace(FIRST, neuron=neuron), SECOND, READOUT))
+    document = json.loads(json.dumps(network.describe()))
+    usual = {"kind", "leak", "threshold", "state_bits"}
+    special = set(document["layers"][0]["neuron"]) - usual
+
+    assert special == {
+        name
+        for name in ("reset", "surrogate", "once")
+        if getattr(neuron, name) != getattr(LIF, name)
+    }
+    assert set(document["layers"][1]["neuron"]) == usual
+    assert Architecture.from_description(document) == network
+    assert network.workload.layers[0].neuron_state_bits == bits
+
+
+@pytest.mark.parametrize("kind", ["lif", "iaf"])
+def test_norse_subtracts_the_threshold_of_one_kind_alone(kind):
+    with pytest.raises(ValueError, match=f"neuron '{kind}' has no reset by subtraction"):
+        replace(LIF, kind=kind, reset="subtract")
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"window": ()}, r"reads \(1, 6, 3, 3\) from 'input', which gives \(1, 9, 5, 6\)"),

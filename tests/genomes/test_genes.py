@@ -2,7 +2,7 @@
 
 import pytest
 
-from genomes.genes import Gene
+from genomes.genes import Gene, role_of
 
 
 def test_an_ordered_gene_moves_one_step():
@@ -41,3 +41,19 @@ def test_a_gene_is_immutable_and_comparable():
         gene.choices = (1,)
     assert gene == Gene("width", (4, 8))
     assert gene != Gene("width", (4, 8), "categorical")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("stage2.block1.weight_bits", "stage.block.weight_bits"),
+        ("cell1.edge12", "cell.edge"),
+        ("cell2.edge_0_3", "cell.edge"),
+        ("readout.weight_bits", "readout.weight_bits"),
+        ("time_steps", "time_steps"),
+        ("2.kernel", "2.kernel"),
+        ("conv3x3.width", "conv3x.width"),
+    ],
+)
+def test_a_role_is_a_name_without_the_numbers_of_its_slot(name, role):
+    assert role_of(name) == role

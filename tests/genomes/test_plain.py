@@ -347,61 +347,6 @@ def test_options_are_of_their_own_types(options, message):
         make_space("plain", (1, 8, 8), 10, options)
 
 
-EVERYTHING = {
-    "resets": ["hard", "subtract"],
-    "surrogates": ["super", "triangle", "tanh", "circ", "heavi_erfc"],
-    "hidden_codes": ["any", "once"],
-    "state_bits": [6, 12],
-    "input_bits": [4, 8],
-}
-
-
-def test_a_switchable_decision_is_a_gene_where_there_is_something_to_decide():
-    names = [gene.name for gene in make_space("plain", (1, 8, 8), 10).genes]
-    one = make_space("plain", (1, 8, 8), 10, {name: some[:1] for name, some in EVERYTHING.items()})
-    all_on = make_space("plain", (1, 8, 8), 10, EVERYTHING)
-    new = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
-
-    assert [gene.name for gene in one.genes] == names
-    assert {gene.name for gene in all_on.genes} - set(names) == new
-    assert {gene.name for gene in all_on.genes if gene.kind == "categorical"} & new == {
-        "reset",
-        "surrogate",
-        "hidden_code",
-    }
-
-
-def test_one_choice_is_the_same_alone_and_in_a_list():
-    alone, listed = (make_space("plain", (1, 8, 8), 10, {"state_bits": bits}) for bits in (9, [9]))
-    genome = np.zeros(len(alone.genes), int)
-
-    assert alone.decode(genome).layers[0].neuron.state_bits == 9
-    assert alone.key(genome) == listed.key(genome)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "inactive"),
-    [
-        ({"neuron": "lif_box", "hidden_code": "any"}, set()),
-        ({"neuron": "lif", "hidden_code": "any"}, {"reset"}),  # Norse has no other for it
-        ({"neuron": "lif_box", "hidden_code": "once"}, {"reset"}),  # nothing follows a spike
-        ({"neuron": "lif_box", "time_steps": 1}, {"reset", "hidden_code"}),
-    ],
-)
-def test_a_switched_on_gene_is_active_where_it_makes_a_difference(wanted, inactive):
-    space = make_space("plain", (1, 8, 8), 10, {**EVERYTHING, "time_steps": [1, 4]})
-    wanted = {"time_steps": 4, "reset": "subtract", **wanted}
-    genome = [
-        gene.choices.index(wanted[gene.name]) if gene.name in wanted else 0 for gene in space.genes
-    ]
-    felt = space.describe(genome)
-    neuron = space.decode(genome).layers[0].neuron
-
-    switched = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
-    assert switched - set(felt) == inactive
-    assert neuron.reset == ("hard" if "reset" in inactive else "subtract")
-
-
 def test_whole_numbers_pass_for_real_ones():
     space = make_space("plain", (1, 8, 8), 10, {"leaks": [0.5, 1], "thresholds": [1, 2]})
     assert (space.options.leaks, space.options.thresholds) == ((0.5, 1.0), (1.0, 2.0))

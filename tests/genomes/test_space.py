@@ -172,6 +172,7 @@ LARGEST = {
     "hyperspectral": ((1, 30, 7, 7), "c536ac4030a80d9e"),
     "spectrum": ((1, 200), "cb0ce1b5c1e39a63"),
     "signal": ((2, 256), "08b8eb2142e9d30a"),
+    "cell": ((3, 32, 32), "af86937cf1f47594"),
 }
 """Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
 
@@ -319,3 +320,17 @@ def test_lists_of_several_lengths_are_no_genome():
     space = make_space("plain", (1, 8), 10)
     with pytest.raises(RequestError, match="genome: got .*; allowed: one integer a gene"):
         space.decode([[1], 0, 0])
+
+
+def test_a_genes_option_is_known_by_its_name():
+    class Options(BaseModel):
+        kernels: tuple[int, ...] = (1, 3)
+        patches: tuple[int, ...] = (1, 3)
+        weight_bits: tuple[int, ...] = (2, 3)
+        max_stages: int = 2
+
+    space = Trip()
+    space.options = Options()
+    names = ("stage1.kernel", "patch", "readout.weight_bits", "stages", "edge3")
+    found = [space.option_of(Gene(name, (1, 2))) for name in names]
+    assert found == ["kernels", "patches", "weight_bits", "max_stages", ""]

@@ -115,7 +115,7 @@ class BareNeuron(nn.Module):
 
     def __init__(self, neuron: Neuron, window: tuple[int, ...]) -> None:
         super().__init__()
-        self.dynamics, self.window = Dynamics(neuron.kind, neuron.state_bits), window
+        self.dynamics, self.window = Dynamics.of(neuron), window
         self.register_buffer("threshold", torch.tensor(neuron.threshold))
         self.register_buffer("leak", torch.tensor(neuron.leak))
 

@@ -32,7 +32,11 @@ OTHERS = {
 
 WEIGHT_CASES = [("weights", number) for number in range(count(12, 60))]
 
-WEIGHTS = {"weight_bits": [1, 2, 3, 4, 8], "quantizers": ["uniform", "power_of_two"]}
+WEIGHTS = {
+    "weight_bits": [1, 2, 3, 4, 8],
+    "quantizers": ["uniform", "power_of_two"],
+    "bit_groups": 3,
+}
 """Options of weights; of them alone are the cases ``weights``, of the plain space."""
 
 OTHER_CASES = [(name, number) for name in OTHERS for number in range(count(4, 50))]

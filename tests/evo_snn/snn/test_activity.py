@@ -90,8 +90,8 @@ def test_workloads_take_the_rates(case):
     case.deployed(case.x, observe=activity)
     workload = case.architecture.workload.with_rates(activity.rates())
 
-    for layer in workload.layers:
-        assert (layer.input_rate, layer.output_rate) == activity.rates()[layer.name]
+    for (layer, _), work in zip(case.architecture.parts, workload.layers, strict=True):
+        assert (work.input_rate, work.output_rate) == activity.rates()[layer.name]
     first = workload.layers[0]
     read = case.architecture.layers[0]
     window = (slice(*part) for part in case.architecture.window)

@@ -61,10 +61,13 @@ def test_the_other_spaces_fold_crop_pool_stride_and_go_deep(other_cases):
 def test_the_cases_of_weights_hold_every_width_and_quantizer(weight_cases):
     layers = [layer for case in weight_cases for layer in case.architecture.layers]
 
-    assert {layer.weight_bits for layer in layers} == {1, 2, 3, 4, 8}
-    powers = {layer.weight_bits for layer in layers if layer.quantizer == "power_of_two"}
-    assert powers == {3, 4}
-    assert any(layer.weight_bits == 1 and layer.neuron is None for layer in layers)
+    parts = [(layer, part.weight_bits) for layer in layers for part in layer.parts]
+
+    assert {bits for _, bits in parts} == {1, 2, 3, 4, 8}
+    powers = {bits for layer, bits in parts if layer.quantizer == "power_of_two"}
+    assert {3, 4} <= powers
+    assert any(layer.weight_bits == 1 and layer.is_readout for layer in layers)
+    assert {len(layer.parts) for layer in layers} == {1, 2, 3}
 
 
 def test_a_training_step_gives_finite_gradients(case):

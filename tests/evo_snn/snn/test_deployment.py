@@ -30,10 +30,14 @@ def test_folding_changes_no_spike_and_no_score(case, seen):
 def test_a_layer_is_its_levels_one_scale_and_one_bias_a_channel(case):
     for layer in case.deployed.layers.values():
         levels = layer.levels
-        alphabet = levels_of(layer.layer.weight_bits, layer.layer.quantizer)
         assert levels.dtype == torch.int8
         assert levels.shape == layer.layer.weight_shape
-        assert set(levels.unique().tolist()) <= set(alphabet)
+        groups = layer.layer.group_bits or (layer.layer.weight_bits,)
+        for channel, own in enumerate(levels):
+            borders = [k * len(levels) // len(groups) for k in range(1, len(groups) + 1)]
+            group = next(k for k, border in enumerate(borders) if channel < border)
+            alphabet = levels_of(groups[group], layer.layer.quantizer)
+            assert set(own.unique().tolist()) <= set(alphabet)
         assert layer.scale.shape == layer.bias.shape == (layer.layer.out_channels,)
         assert (layer.scale > 0).all()
         buffers = sum(tensor.numel() for tensor in layer.buffers())
@@ -174,12 +178,12 @@ def test_the_workload_is_what_runs(case, seen, products):
         case.deployed(case.x, observe=seen)
     batch = len(case.x)
 
-    assert len(products.ran) == len(workload.layers)
-    for layer, work, ran in zip(
-        case.architecture.layers, workload.layers, products.ran, strict=True
-    ):
+    ran = dict(zip(case.architecture.layers, products.ran, strict=True))
+    for (layer, part), work in zip(case.architecture.parts, workload.layers, strict=True):
+        own = slice(part.start, part.stop)
         steps = 1 if work.static_input else workload.timesteps
-        read, weight, result = plainly_run(layer, ran, case.deployed)
+        read, weight, result = plainly_run(layer, ran[layer], case.deployed)
+        weight, result = weight[own], result[:, own]
         assert read.shape[0] == result.shape[0] == batch * steps
         assert weight.numel() == work.weights
         assert weight[0].numel() == work.rows
@@ -187,17 +191,23 @@ def test_the_workload_is_what_runs(case, seen, products):
         assert read[0].numel() == work.inputs
         assert result[0].numel() == work.columns * work.positions
         assert result[0, 0].numel() * weight.numel() == work.operations
+        assert weight.unique().numel() <= 2**work.weight_bits
         if work.kind != "linear":
             assert read.shape[2:] == work.in_size
             assert result.shape[2:] == work.out_size
             assert weight.shape[2:] == work.kernel
         if layer.neuron:
             assert seen.spikes[layer.name].shape[0] == batch * workload.timesteps
-            assert seen.spikes[layer.name][0].numel() == work.neurons
+            assert seen.spikes[layer.name][0, own].numel() == work.neurons
         else:
             assert result[0].numel() == work.neurons
         stored = [one for one in case.architecture.layers if one.source == layer.name]
-        assert all(seen.sources[reader.name][0].numel() == work.outputs for reader in stored)
+        outputs = sum(
+            one.outputs
+            for (whole, _), one in zip(case.architecture.parts, workload.layers, strict=True)
+            if whole is layer
+        )
+        assert all(seen.sources[reader.name][0].numel() == outputs for reader in stored)
 
 
 def test_every_layer_reads_what_the_one_before_stored(case, seen):
@@ -238,8 +248,8 @@ def _blocks(array, pool):
 
 
 def test_state_bits_of_the_workload_are_those_of_the_neurons(case):
-    for layer, work in zip(
-        case.architecture.layers, case.architecture.workload.layers, strict=True
+    for (layer, _), work in zip(
+        case.architecture.parts, case.architecture.workload.layers, strict=True
     ):
         if layer.neuron:
             neuron = case.deployed.neurons[layer.name.replace(".", "_")]

@@ -20,7 +20,7 @@ from evo_snn.snn.quantization import (
     straight_through,
     weight_levels,
 )
-from genomes.quantizers import POWER_BITS, largest_level, stored_bits
+from genomes.quantizers import POWER_BITS
 from tests.evo_snn.snn.alphabets import levels_of
 
 BITS = st.integers(2, 8)
@@ -95,24 +95,6 @@ def test_more_than_four_bits_of_powers_gain_nothing_on_a_normal_variable():
 def test_there_is_a_step_for_every_width():
     assert sorted(NORMAL_STEP) == [2, 3, 4, 5, 6, 7, 8]
     assert sorted(POWER_STEP) == sorted(POWER_BITS)
-
-
-@pytest.mark.parametrize(
-    ("bits", "quantizer", "largest", "stored"),
-    [
-        (1, "uniform", 1, 1),
-        (2, "uniform", 1, 2),
-        (3, "uniform", 3, 3),
-        (8, "uniform", 127, 8),
-        (1, "power_of_two", 1, 1),
-        (2, "power_of_two", 1, 2),
-        (3, "power_of_two", 4, 4),
-        (4, "power_of_two", 64, 8),
-    ],
-)
-def test_largest_levels_and_stored_bits_by_hand(bits, quantizer, largest, stored):
-    assert largest_level(bits, quantizer) == largest
-    assert stored_bits(bits, quantizer) == stored
 
 
 def test_signs_by_hand():

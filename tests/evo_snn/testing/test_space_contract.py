@@ -56,6 +56,8 @@ def test_plain_keeps_the_contract(shape, classes, options) -> None:
         ("spectrum", (1, 3), {}),
         ("signal", (2, 64), {}),
         ("signal", (1, 1), {"max_stages": 2}),
+        ("cell", (1, 6, 6), {"stages": [1, 2], "repeats": [1, 2]}),
+        ("cell", (2, 1, 5), {"cells": "alike", "backward_operations": "none"}),
     ],
 )
 def test_the_other_spaces_keep_the_contract(name, shape, options) -> None:

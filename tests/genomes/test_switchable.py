@@ -1,0 +1,163 @@
+"""Switchable decisions: genes where an option names several choices, in every space."""
+
+import json
+from typing import Annotated, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+from genomes.architecture import Architecture
+from genomes.convolutional import Chosen
+from genomes.options import CommonOptions, Switchable, switched_on
+from genomes.spaces import OWN_SPACES, make_space
+
+EVERYTHING = {
+    "resets": ["hard", "subtract"],
+    "surrogates": ["super", "triangle", "tanh", "circ", "heavi_erfc"],
+    "hidden_codes": ["any", "once"],
+    "state_bits": [6, 12],
+    "input_bits": [4, 8],
+}
+
+
+def test_a_switchable_decision_is_a_gene_where_there_is_something_to_decide():
+    names = [gene.name for gene in make_space("plain", (1, 8, 8), 10).genes]
+    one = make_space("plain", (1, 8, 8), 10, {name: some[:1] for name, some in EVERYTHING.items()})
+    all_on = make_space("plain", (1, 8, 8), 10, EVERYTHING)
+    new = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
+
+    assert [gene.name for gene in one.genes] == names
+    assert {gene.name for gene in all_on.genes} - set(names) == new
+    assert {gene.name for gene in all_on.genes if gene.kind == "categorical"} & new == {
+        "reset",
+        "surrogate",
+        "hidden_code",
+    }
+
+
+def test_one_choice_is_the_same_alone_and_in_a_list():
+    alone, listed = (make_space("plain", (1, 8, 8), 10, {"state_bits": bits}) for bits in (9, [9]))
+    genome = np.zeros(len(alone.genes), int)
+
+    assert alone.decode(genome).layers[0].neuron.state_bits == 9
+    assert alone.key(genome) == listed.key(genome)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "inactive"),
+    [
+        ({"neuron": "lif_box", "hidden_code": "any"}, set()),
+        ({"neuron": "lif", "hidden_code": "any"}, {"reset"}),  # Norse has no other for it
+        ({"neuron": "lif_box", "hidden_code": "once"}, {"reset"}),  # nothing follows a spike
+        ({"neuron": "lif_box", "time_steps": 1}, {"reset", "hidden_code"}),
+    ],
+)
+def test_a_switched_on_gene_is_active_where_it_makes_a_difference(wanted, inactive):
+    space = make_space("plain", (1, 8, 8), 10, {**EVERYTHING, "time_steps": [1, 4]})
+    wanted = {"time_steps": 4, "reset": "subtract", **wanted}
+    genome = [
+        gene.choices.index(wanted[gene.name]) if gene.name in wanted else 0 for gene in space.genes
+    ]
+    felt = space.describe(genome)
+    neuron = space.decode(genome).layers[0].neuron
+
+    switched = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
+    assert switched - set(felt) == inactive
+    assert neuron.reset == ("hard" if "reset" in inactive else "subtract")
+
+
+def options_of(name):
+    """A space's options with every decision switched on, so far as it has them."""
+    known = OWN_SPACES[name].Options.model_fields
+    return {**{key: some for key, some in EVERYTHING.items() if key in known}, "time_steps": [1, 3]}
+
+
+CONVOLUTIONAL = [
+    name for name, space in OWN_SPACES.items() if issubclass(space.Options, CommonOptions)
+]
+
+
+@st.composite
+def spaces_and_genomes(draw, genomes=1):
+    name = draw(st.sampled_from(CONVOLUTIONAL))
+    space = make_space(name, OWN_SPACES[name].example_shape, 3, options_of(name))
+    gene_values = st.tuples(*(st.integers(0, len(gene) - 1) for gene in space.genes))
+    return space, *(np.array(draw(gene_values)) for _ in range(genomes))
+
+
+@given(spaces_and_genomes(genomes=2))
+@settings(max_examples=150)
+def test_equal_networks_are_one_candidate_with_everything_switched_on(drawn):
+    space, one, other = drawn
+    mixed = np.where(space.active(one), one, other)
+    canonical = space.canonical(one)
+
+    assert np.array_equal(space.canonical(canonical), canonical)
+    assert space.key(mixed) == space.key(one) == space.key(canonical)
+    assert space.decode(mixed) == space.decode(one) == space.decode(canonical)
+    assert (space.key(one) == space.key(other)) == (space.decode(one) == space.decode(other))
+
+
+@given(spaces_and_genomes())
+@settings(max_examples=100)
+def test_every_switched_on_gene_that_is_active_is_felt(drawn):
+    space, genome = drawn
+    active = space.active(genome)
+    network = space.decode(genome)
+    by_gene = {gene.name: gene for gene in switched_on(space.options)}
+
+    assert len(by_gene) == len(EVERYTHING)
+    for position, gene in enumerate(space.genes):
+        if gene.name in by_gene:
+            moved = genome.copy()
+            moved[position] = (moved[position] + 1) % len(gene)
+            assert (space.decode(moved) != network) == active[position], gene.name
+
+
+@given(spaces_and_genomes())
+@settings(max_examples=100)
+def test_descriptions_and_workloads_hold_what_is_switched_on(drawn):
+    space, genome = drawn
+    network = space.decode(genome)
+    document = json.loads(json.dumps(network.describe()))
+
+    assert Architecture.from_description(document) == network
+    for layer, work in zip(network.layers, network.workload.layers, strict=True):
+        if layer.neuron:
+            variables = 2 if layer.neuron.kind == "lif" else 1
+            bits = variables * layer.neuron.state_bits + layer.neuron.once
+            assert work.neuron_state_bits == bits
+    assert network.workload.layers[0].input_bits == network.input_bits
+
+
+class Tinted(CommonOptions):
+    """Options with decisions of their own: of the network and of each layer."""
+
+    moods: Annotated[tuple[Literal["calm", "wild"], ...], Switchable("mood", "categorical")] = (
+        Field(("calm",), description="of the network")
+    )
+    tints: Annotated[tuple[int, ...], Switchable("tint", of="layer")] = Field(
+        (3,), description="of a layer"
+    )
+
+
+def test_an_option_becomes_a_decision_by_its_annotation():
+    assert list(switched_on(Tinted())) == list(switched_on(Tinted(), "layer1")) == []
+    options = Tinted(moods=("calm", "wild"), tints=(3, 5))
+    (mood,), (tint,) = switched_on(options), switched_on(options, "layer1")
+
+    assert (mood.name, mood.choices, mood.kind) == ("mood", ("calm", "wild"), "categorical")
+    assert (tint.name, tint.choices, tint.kind) == ("layer1.tint", (3, 5), "ordered")
+
+
+def test_decoding_asks_for_a_decision_with_and_without_a_gene():
+    with_gene = Chosen({"layer1.tint": 5, "mood": "wild"}, {})
+    without = Chosen({}, {"tint": 3, "mood": "calm"})
+
+    assert (with_gene.number("layer1.tint"), with_gene.word("mood")) == (5, "wild")
+    assert (without.number("layer1.tint"), without.word("mood")) == (3, "calm")
+    assert with_gene.felt == {"layer1.tint", "mood"}
+    assert without.felt == set()
