@@ -1,6 +1,7 @@
 """Accuracy over time steps and weight bits, and the command that tells it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,9 @@ def test_a_cell_is_the_network_at_its_precision(trained, smallest):
 def test_a_designs_own_precision_changes_nothing():
     network = chain(steps=3, bits=(4, 4, 4))
     assert at_precision(network, 3, 4) == network
+    grouped = replace(network.layers[0], weight_bits=8, group_bits=(2, 8))
+    mixed = replace(network, layers=(grouped, *network.layers[1:]))
+    assert at_precision(mixed, 3, 4) == network
 
 
 def test_the_usual_grid_has_the_designs_own_precision(finished_run, smallest):
