@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.activity import plot_activity
     from analysis.architecture_figure import figure_of_architecture
     from analysis.breakdowns import figure_of_cost, figure_of_costs
+    from analysis.class_maps import figure_of_class_map
     from analysis.convergence import plot_best, plot_hypervolume
     from analysis.costs import plot_components, plot_layers
     from analysis.effects import figure_of_effects, save_effects
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "figure_of_architecture",
+    "figure_of_class_map",
     "figure_of_cost",
     "figure_of_costs",
     "figure_of_effects",
@@ -47,6 +49,7 @@ __all__ = [
 
 _HOMES = {
     "figure_of_architecture": "analysis.architecture_figure",
+    "figure_of_class_map": "analysis.class_maps",
     "figure_of_cost": "analysis.breakdowns",
     "figure_of_costs": "analysis.breakdowns",
     "figure_of_effects": "analysis.effects",

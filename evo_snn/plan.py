@@ -129,16 +129,13 @@ def make_plan(
     checked_device(config.training.device)
     chosen = chosen_kernel(config.training, kernel).name
     data = dataset(config.data)
-    if data.frames:
-        remedy = "Their data sets can be loaded and looked at, not searched on."
-        allowed = "a data set of still inputs; networks do not read frames yet"
-        raise RequestError("data.name", config.data.name, allowed, remedy)
     check_augment(config.training.augment, data.input_shape)
     _warn_of_figures(config, data.leaky)
     space = DesignSpace(
-        make_space(config.search.space, data.input_shape, data.classes, config.space),
+        make_space(config.search.space, data.input_shape, data.classes, config.space, data.frames),
         chip_genes(config.hardware, chip),
     )
+    _check_schedule(space)
     constraints = tuple(make_constraints(config.constraints, metrics))
     wanted = [*config.objectives.names, *config.constraints]
     on_chip = checked_on_chip(config, space.chips, wanted, constraints, space.classes)
@@ -169,6 +166,15 @@ def make_plan(
         leaky=data.leaky,
     )
     return plan if config.ablation is None else replace(plan, design=_design(plan, config.ablation))
+
+
+def _check_schedule(space: DesignSpace) -> None:
+    """Refuse a chip that runs all time steps of a layer first where some networks cannot."""
+    designs = space.designs(space.sample(256, np.random.default_rng(0)))
+    for architecture, chip in zip(*designs, strict=True):
+        if architecture.by_step and chip.values.get("schedule") == "layers":
+            allowed = "'steps': networks of this space have temporal feedback, or end in time"
+            raise RequestError("hardware.schedule", "layers", allowed)
 
 
 def _design(plan: Plan, section: AblationSection) -> Design:

@@ -20,6 +20,7 @@ from genomes.workload import ConvLayer, LinearLayer, Workload
 NeuronKind = Literal["lif_box", "lif", "iaf"]
 PoolKind = Literal["average", "max"]
 SkipKind = Literal["or", "add"]
+Domain = Literal["memory", "digital"]
 Coding = Literal["direct", "rate", "radix", "phase", "burst", "first_spike"]
 Reset = Literal["hard", "subtract"]
 Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]
@@ -98,6 +99,7 @@ class Layer:
         pool: one entry a spatial dimension, 1 where nothing is pooled; empty for a linear layer.
         pool_kind: ``average`` pools the membrane input, ``max`` the spikes.
         neuron: None for the read-out, which only accumulates.
+        domain: whether it is computed on crossbars or in digital logic.
         joins: whether its current goes to nodes, which have the neurons; ``neuron`` is None then.
         skips: layers whose stored spike maps are merged into this layer's.
         skip_kind: ``or`` keeps spikes, ``add`` makes a multi-bit map.
@@ -130,6 +132,7 @@ class Layer:
     peak: int = 1
     folded: int = 0
     joins: bool = False
+    domain: Domain = "memory"
     quantizer: Quantizer = "uniform"
     group_bits: tuple[int, ...] = ()
 
@@ -404,6 +407,12 @@ class Architecture:
         return not self.frames and self.coding == "direct"
 
     @property
+    def by_step(self) -> bool:
+        """Whether a time step must end before the next begins: feedback, or an exit in time."""
+        left = self.exit is not None and self.exit.kind == "time"
+        return left or any(stepwise for _, stepwise in self.blocks)
+
+    @property
     def readouts(self) -> tuple[Layer, ...]:
         """The layers that give class scores, the last one those of a whole inference."""
         return tuple(layer for layer in self.layers if layer.is_readout)
@@ -510,7 +519,7 @@ class Architecture:
         return cls(**parts)
 
 
-_RARE = ("folded", "joins", "quantizer", "group_bits")
+_RARE = ("folded", "joins", "domain", "quantizer", "group_bits")
 """Fields of a layer that its description leaves out at their defaults."""
 
 
@@ -640,6 +649,7 @@ def _workload_layer(
         "weight_bits": stored_bits(layer.weight_bits, layer.quantizer),
         "input_bits": layer.input_bits,
         "static_input": layer.source == INPUT and architecture.static,
+        "domain": layer.domain,
         "neuron_state_bits": neurons.state_bits,
         "populations": max(1, neurons.populations),
         "current_inputs": neurons.currents,

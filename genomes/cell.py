@@ -13,17 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from genomes.cells import CellularSpace, Operation
+from genomes.cells import CellularSpace, Operation, StageOptions
 from genomes.convolutional import numbered
 from genomes.genes import Gene
-from genomes.options import (
-    CommonOptions,
-    Sizes,
-    Switchable,
-    ascending,
-    different,
-    one_or_more,
-)
+from genomes.options import CommonOptions, Sizes, different, one_or_more
 
 OperationName = Literal["none", "skip", "conv1x1", "conv3x3", "avgpool3x3"]
 
@@ -47,10 +40,6 @@ OperationNames = Annotated[
     BeforeValidator(one_or_more),
     AfterValidator(in_order),
 ]
-Few = Annotated[int, Field(strict=True, ge=1, le=6)]
-Numbers = Annotated[
-    tuple[Few, ...], Field(min_length=1), BeforeValidator(one_or_more), AfterValidator(ascending)
-]
 ALL: tuple[OperationName, ...] = ("none", "skip", "conv1x1", "conv3x3", "avgpool3x3")
 
 
@@ -63,25 +52,9 @@ class _LayerOptions(BaseModel):
         "each", description="whether each stage's cell has links of its own, or all have the same"
     )
     widths: Sizes = Field((8, 12, 16, 24, 32, 48), description="channels of the stem and cell 1")
-    growths: Annotated[Numbers, Switchable("growth")] = Field(
-        (2,), description="a reduction multiplies the width by it; several make a gene"
-    )
-    stages: Annotated[Numbers, Switchable("stages")] = Field(
-        (2,), description="stages, with reductions between them; several make a gene"
-    )
-    repeats: Annotated[Numbers, Switchable("repeats")] = Field(
-        (1,), description="copies of a stage's cell, one behind the other; several make a gene"
-    )
-    stem_pools: Annotated[
-        tuple[Literal["none", "average"], ...],
-        Field(min_length=1),
-        BeforeValidator(one_or_more),
-        AfterValidator(different),
-        Switchable("stem_pool", "categorical"),
-    ] = Field(("none",), description="2-fold pooling of the stem's current; both make a gene")
 
 
-class CellOptions(CommonOptions, _LayerOptions):  # shown in this order: layers first
+class CellOptions(CommonOptions, StageOptions, _LayerOptions):  # shown in this order: layers first
     """The options of the ``cell`` space."""
 
 

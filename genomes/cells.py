@@ -12,10 +12,11 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from genomes.architecture import Architecture, Layer, Link, Neuron, Node
 from genomes.convolutional import (
@@ -29,6 +30,7 @@ from genomes.convolutional import (
     shape_of,
 )
 from genomes.genes import Gene
+from genomes.options import Switchable, ascending, different, one_or_more
 from genomes.space import Genome
 from genomes.wiring import (
     BACKWARD,
@@ -59,6 +61,33 @@ class Operation:
     kernel: int = 0
     window: int = 1
     threshold: float | None = None
+
+
+Few = Annotated[int, Field(strict=True, ge=1, le=6)]
+Numbers = Annotated[
+    tuple[Few, ...], Field(min_length=1), BeforeValidator(one_or_more), AfterValidator(ascending)
+]
+
+
+class StageOptions(BaseModel):
+    """The options of what stands around the cells."""
+
+    growths: Annotated[Numbers, Switchable("growth")] = Field(
+        (2,), description="a reduction multiplies the width by it; several make a gene"
+    )
+    stages: Annotated[Numbers, Switchable("stages")] = Field(
+        (2,), description="stages, with reductions between them; several make a gene"
+    )
+    repeats: Annotated[Numbers, Switchable("repeats")] = Field(
+        (1,), description="copies of a stage's cell, one behind the other; several make a gene"
+    )
+    stem_pools: Annotated[
+        tuple[Literal["none", "average"], ...],
+        Field(min_length=1),
+        BeforeValidator(one_or_more),
+        AfterValidator(different),
+        Switchable("stem_pool", "categorical"),
+    ] = Field(("none",), description="2-fold pooling of the stem's current; both make a gene")
 
 
 @dataclass
@@ -296,10 +325,19 @@ class CellularSpace(ConvolutionalSpace):
         draft: _Draft,
         node: str,
         shape: tuple[int, ...],
-        threshold: float | None,  # noqa: ARG002 - for spaces whose operations have their own
+        threshold: float | None,
     ) -> Spikes:
-        """The spikes of a node's neurons, which stand behind it from now on."""
-        draft.neurons[node] = self._neuron(chosen)
+        """The spikes of a node's neurons, which stand behind it from now on.
+
+        Neurons of a threshold that is not the network's are a node of their own, whose current is
+        that node's.
+        """
+        neuron = self._neuron(chosen)
+        if threshold is not None and threshold != neuron.threshold:
+            neuron = replace(neuron, threshold=threshold)
+            node, current = f"{node}.at{threshold:g}", node
+            draft.links[node] = (Link(current),)
+        draft.neurons[node] = neuron
         return Spikes(node, shape)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, cast
 
@@ -19,6 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from genomes.architecture import (
     INPUT,
     Architecture,
+    Coding,
+    Domain,
+    Exit,
     Layer,
     Neuron,
     NeuronKind,
@@ -170,6 +173,7 @@ class ConvolutionalSpace(SearchSpace):
     def __init__(self, input_shape: Sequence[int], classes: int, options: CommonOptions) -> None:
         super().__init__(input_shape, classes, options)
         check_weights(options)
+        self.reads_frames = options.codings == ("direct",)
         if len(self.input_shape) - 1 not in self.dimensions:
             raise RequestError("data", f"samples of shape {self.input_shape}", self.input_form)
 
@@ -205,7 +209,22 @@ class ConvolutionalSpace(SearchSpace):
     ) -> tuple[tuple[Layer, ...], tuple[Node, ...]]:
         """All layers, and the nodes: of a chain of layers none."""
         hidden = self._hidden(chosen, sample)
-        return (*hidden, self._readout(chosen, hidden[-1])), ()
+        leaves = self._exit_places(hidden)
+        leaves = leaves if leaves and chosen.word("depth_exit") == "on" else ()
+        layers: list[Layer] = []
+        for place, layer in enumerate(hidden):
+            layers.append(layer)
+            if place in leaves:
+                name = f"exit{leaves.index(place) + 1}"
+                layers.append(replace(self._readout(chosen, layer), name=name))
+        return (*layers, self._readout(chosen, hidden[-1])), ()
+
+    def _exit_places(self, hidden: Sequence[Layer]) -> Sequence[int]:
+        """Behind which of the hidden layers a network with exits in depth has a read-out: half-way.
+
+        Those have the bits of the last read-out.
+        """
+        return () if len(hidden) == 1 else ((len(hidden) - 1) // 2,)
 
     def _window(self, chosen: Chosen) -> Window:  # noqa: ARG002 - for subclasses
         """The part of a sample that the network reads."""
@@ -244,7 +263,20 @@ class ConvolutionalSpace(SearchSpace):
             layers=layers,
             window=() if window == _whole(self.input_shape) else window,
             nodes=nodes,
+            frames=self.frames,
+            coding=self._coding(chosen),
+            exit=self._exit(chosen, layers),
         )
+
+    def _coding(self, chosen: Chosen) -> Coding:
+        return "direct" if self.frames else cast(Coding, chosen.word("coding"))
+
+    def _exit(self, chosen: Chosen, layers: Sequence[Layer]) -> Exit | None:
+        if sum(layer.is_readout for layer in layers) > 1:
+            return Exit("depth", chosen.real("exit_confidence"))
+        if chosen.number("time_steps") > 1 and chosen.word("time_exit") == "on":
+            return Exit("time", chosen.real("exit_confidence"))
+        return None
 
     def _convolution(
         self,
@@ -274,7 +306,7 @@ class ConvolutionalSpace(SearchSpace):
             stride=tuple(axis.stride for axis in axes),
             padding=tuple(axis.padding for axis in axes),
             **chosen_weights(chosen, self.options, name, width),
-            input_bits=bits_of(peak) if before else chosen.number("input_bits"),
+            input_bits=bits_of(peak) if before else self._input_bits(chosen),
             pool=tuple(1 if pool == "none" else axis.pool for axis in axes),
             pool_kind="average" if pool == "average" else "max",
             neuron=None if joins else self._neuron(chosen),
@@ -283,7 +315,12 @@ class ConvolutionalSpace(SearchSpace):
             peak=_merged_peak(peak, skip),
             folded=folded,
             joins=joins,
+            domain="memory" if before else cast(Domain, chosen.word("first_layer")),
         )
+
+    def _input_bits(self, chosen: Chosen) -> int:
+        """Width of the input as it is read: spikes have one bit."""
+        return chosen.number("input_bits") if self._coding(chosen) == "direct" else 1
 
     def _neuron(self, chosen: Chosen) -> Neuron:
         kind = cast(NeuronKind, chosen.word("neuron"))

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from genomes.architecture import NeuronKind, Reset, Surrogate
+from genomes.architecture import Coding, Domain, NeuronKind, Reset, Surrogate
 from genomes.genes import Choice, Gene, GeneKind
 from genomes.quantizers import MOST_BITS, Quantizer
 
@@ -153,6 +153,53 @@ class CommonOptions(BaseModel):
         description="spikes of a neuron in an inference: any number, once at most; several make a"
         " gene",
     )
+    codings: Annotated[
+        tuple[Coding, ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("coding", "categorical"),
+    ] = Field(
+        ("direct",),
+        description="input of a still sample: direct (analog, the same in every step), or spikes:"
+        " rate, radix, phase, burst, first_spike; several make a gene",
+    )
+    first_layers: Annotated[
+        tuple[Domain, ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("first_layer", "categorical"),
+    ] = Field(
+        ("memory",),
+        description="what reads the input is computed in memory or in digital logic; several make a"
+        " gene",
+    )
+    time_exits: Annotated[
+        tuple[Literal["off", "on"], ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("time_exit", "categorical"),
+    ] = Field(
+        ("off",),
+        description="an inference may end after any time step, if it is confident; off and on make"
+        " a gene",
+    )
+    depth_exits: Annotated[
+        tuple[Literal["off", "on"], ...],
+        Field(min_length=1),
+        AfterValidator(different),
+        Switchable("depth_exit", "categorical"),
+    ] = Field(
+        ("off",),
+        description="it may end at a read-out on the way, where the space has places for one; off"
+        " and on make a gene",
+    )
+    exit_confidences: Annotated[
+        tuple[Annotated[Real, Field(gt=0, lt=1)], ...],
+        Field(min_length=1),
+        BeforeValidator(one_or_more),
+        AfterValidator(ascending),
+        Switchable("exit_confidence"),
+    ] = Field((0.9,), description="least probability at which it ends; several make a gene")
 
 
 Decisions = dict[Switchable, tuple[Choice, ...]]

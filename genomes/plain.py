@@ -8,6 +8,7 @@ a skip link from its input to its output always fits. A linear read-out accumula
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -80,6 +81,11 @@ class PlainSpace(ConvolutionalSpace):
                 yield from self._genes_of_any_layer(block)
                 if number:
                     yield Gene(f"{block}.skip", options.skips, "categorical")
+
+    def _exit_places(self, hidden: Sequence[Layer]) -> Sequence[int]:
+        """Behind the last block of each stage but the last."""
+        stages = [layer.name.partition(".")[0] for layer in hidden]
+        return [k for k, (one, other) in enumerate(pairwise(stages)) if one != other]
 
     def _hidden(self, chosen: Chosen, sample: tuple[int, ...]) -> Sequence[Layer]:
         layers: list[Layer] = []

@@ -47,12 +47,16 @@ class SearchSpace(ABC):
         options: the validated options of the space.
         input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
+        frames: how many there are of an event stream, each of ``input_shape``; 0 for still samples.
+        reads_frames: whether its networks can read such streams.
         example_shape: a shape of samples that the space is for, by which it is shown to people.
     """
 
     name: str
     version: int
     Options: ClassVar[type[BaseModel]]
+    frames: int = 0
+    reads_frames: bool = False
     example_shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
 
     def __init__(self, input_shape: Sequence[int], classes: int, options: BaseModel) -> None:
@@ -96,6 +100,8 @@ class SearchSpace(ABC):
         """
         options = self.options.model_dump(mode="json", exclude_defaults=True)
         content = [self.name, self.version, self.input_shape, self.classes, options]
+        if self.frames:
+            content.append({"frames": self.frames})
         return json.dumps(content, sort_keys=True)
 
     def checked(self, genome: ArrayLike) -> Genome:

@@ -19,10 +19,18 @@ from genomes.plugins import SPACES, broken, find, installed, left_out, load, ori
 from genomes.signal import SignalSpace
 from genomes.space import SearchSpace
 from genomes.spectrum import SpectrumSpace
+from genomes.spikenas_bench import SpikenasBenchSpace
 
 OWN_SPACES: Mapping[str, type[SearchSpace]] = {
     space.name: space
-    for space in (PlainSpace, CellSpace, HyperspectralSpace, SpectrumSpace, SignalSpace)
+    for space in (
+        PlainSpace,
+        CellSpace,
+        SpikenasBenchSpace,
+        HyperspectralSpace,
+        SpectrumSpace,
+        SignalSpace,
+    )
 }
 
 
@@ -92,7 +100,11 @@ def space_origin(name: str) -> str:
 
 
 def make_space(
-    name: str, input_shape: Sequence[int], classes: int, options: Mapping[str, Any] | None = None
+    name: str,
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, Any] | None = None,
+    frames: int = 0,
 ) -> SearchSpace:
     """The search space of that name, for samples of one shape.
 
@@ -101,6 +113,7 @@ def make_space(
         input_shape: (channels, *spatial) of one sample.
         classes: number of classes.
         options: the ``[space]`` section of a configuration.
+        frames: how many there are of an event stream, each of ``input_shape``; 0 for still samples.
 
     Raises:
         RequestError: an unknown name or option, or a value that is not allowed.
@@ -112,10 +125,16 @@ def make_space(
         known = chosen.Options.model_fields
         raise request_error(error, prefix="space", known=known) from None
     try:
-        return chosen(input_shape, classes, checked)
+        space = chosen(input_shape, classes, checked)
     except RequestError:
         raise
     except Exception as error:
         if name in OWN_SPACES:
             raise
         raise broken(SPACES, name, f"{type(error).__name__}: {error}") from error
+    if frames and not space.reads_frames:
+        allowed = f"still samples, as space {name!r} has it with these options"
+        remedy = "Event streams are read directly: leave space.codings out, or take another space."
+        raise RequestError("data", f"samples of {frames} frames", allowed, remedy)
+    space.frames = frames
+    return space

@@ -69,9 +69,6 @@ def showing_what_came_nearest() -> Iterator[None]:
 
 
 def _figures(run: "Run") -> list[Path]:
-    from evo_snn.guard import require_own
-
-    require_own("analysis")
     from analysis import save_figures
 
     return save_figures(run)
@@ -79,6 +76,10 @@ def _figures(run: "Run") -> list[Path]:
 
 def conclude(run: "Run", *, figures: bool) -> None:
     """Print the front, or an ablation's effects, where figures are, and what can be done next."""
+    if figures:
+        from evo_snn.guard import require_own
+
+        require_own("analysis")
     if run.config.ablation is not None:
         from evo_snn.commands.ablate import show_ablation
 

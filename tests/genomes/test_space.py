@@ -172,6 +172,7 @@ LARGEST = {
     "hyperspectral": ((1, 30, 7, 7), "c536ac4030a80d9e"),
     "spectrum": ((1, 200), "cb0ce1b5c1e39a63"),
     "signal": ((2, 256), "08b8eb2142e9d30a"),
+    "spikenas_bench": ((3, 32, 32), "3e5a8ee84798b616"),
     "cell": ((3, 32, 32), "af86937cf1f47594"),
 }
 """Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
