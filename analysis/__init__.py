@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.activity import plot_activity
     from analysis.architecture_figure import figure_of_architecture
     from analysis.breakdowns import figure_of_cost, figure_of_costs
     from analysis.class_maps import figure_of_class_map
@@ -36,6 +37,7 @@ __all__ = [
     "figure_of_recosting",
     "figure_of_sensitivity",
     "figure_of_sweep",
+    "plot_activity",
     "plot_best",
     "plot_components",
     "plot_front",
@@ -58,6 +60,7 @@ _HOMES = {
     "figure_of_recosting": "analysis.recosting",
     "figure_of_sensitivity": "analysis.sweeps",
     "figure_of_sweep": "analysis.sweeps",
+    "plot_activity": "analysis.activity",
     "plot_best": "analysis.convergence",
     "plot_components": "analysis.costs",
     "plot_front": "analysis.fronts",

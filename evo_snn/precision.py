@@ -147,7 +147,7 @@ def checked_grid(
 
 def at_precision(architecture: Architecture, steps: int, bits: int) -> Architecture:
     """The same network with other time steps, and all weights of so many bits."""
-    layers = tuple(replace(layer, weight_bits=bits) for layer in architecture.layers)
+    layers = tuple(replace(layer, weight_bits=bits, group_bits=()) for layer in architecture.layers)
     return replace(architecture, time_steps=steps, layers=layers)
 
 
