@@ -1,6 +1,6 @@
-"""Digits with every choice of a neuron's switchable decisions: test accuracy, and spikes.
+"""Digits with every choice of the switchable decisions: test accuracy, and spikes.
 
-    python runs/benchmarks/neuron_decisions.py
+    python runs/benchmarks/decisions_on_digits.py
 
 One network of two 3x3 convolutions (16 channels, then 32 behind spikes pooled by two) with 4-bit
 weights and ``lif_box`` neurons, each time with one decision made otherwise. The best of 20 looks at
@@ -41,6 +41,8 @@ CHOSEN = {"stages": 2, "stage2.width": 32, "stage2.pool": "max"}
 
 CASES: Mapping[str, Mapping[str, Any]] = {
     "as it is": {},
+    "`lif`": {"neurons": ["lif"]},
+    "`iaf`": {"neurons": ["iaf"], "thresholds": [1.0]},
     "reset by subtraction": {"resets": ["subtract"]},
     **{f"surrogate `{name}`": {"surrogates": [name]} for name in get_args(Surrogate)[1:]},
     "one spike at most": {"hidden_codes": ["once"]},
@@ -49,6 +51,19 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "one spike at most, `iaf`": {"hidden_codes": ["once"], "neurons": ["iaf"]},
     "states of 6 bits": {"state_bits": [6]},
     "input of 3 bits": {"input_bits": [3]},
+    "input code `rate`": {"codings": ["rate"]},
+    "input code `rate`, 16 steps": {"codings": ["rate"], "time_steps": [16]},
+    "input code `radix`": {"codings": ["radix"]},
+    "input code `phase`": {"codings": ["phase"]},
+    "input code `burst`": {"codings": ["burst"]},
+    "input code `first_spike`": {"codings": ["first_spike"]},
+    "input code `first_spike`, one spike at most": {
+        "codings": ["first_spike"],
+        "hidden_codes": ["once"],
+    },
+    "binary weights": {"weight_bits": [1]},
+    "powers of two": {"quantizers": ["power_of_two"]},
+    "an exit in time": {"time_exits": ["on"]},
 }
 
 

@@ -1,4 +1,4 @@
-"""The table of what a neuron's decisions reach on digits: every decision is made otherwise."""
+"""The table of what decisions reach on digits: every decision is made otherwise."""
 
 import importlib.util
 from pathlib import Path
@@ -7,12 +7,12 @@ import pytest
 
 from genomes.options import CommonOptions, decisions
 
-PATH = Path(__file__).parents[2] / "runs" / "benchmarks" / "neuron_decisions.py"
+PATH = Path(__file__).parents[2] / "runs" / "benchmarks" / "decisions_on_digits.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    specification = importlib.util.spec_from_file_location("neuron_decisions", PATH)
+    specification = importlib.util.spec_from_file_location("decisions_on_digits", PATH)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
@@ -34,13 +34,15 @@ def test_all_resets_surrogates_and_codes_are_tried(script):
     assert {"resets", "hidden_codes", "state_bits", "input_bits"} <= set(tried)
     surrogates = {one for case in script.CASES.values() for one in case.get("surrogates", ())}
     assert len(surrogates) == 4  # beside the usual one
+    codings = {one for case in script.CASES.values() for one in case.get("codings", ())}
+    assert len(codings) == 5
     assert {"reset", "surrogate"} <= {mark.gene for mark in decisions(CommonOptions())}
 
 
 def test_a_short_run_prints_a_row_a_case(script, monkeypatch, capsys):
     cases = {"as it is": {}, "once": {"hidden_codes": ["once"]}}
     monkeypatch.setattr(script, "CASES", cases)
-    monkeypatch.setattr("sys.argv", ["neuron_decisions.py", "--epochs", "2"])
+    monkeypatch.setattr("sys.argv", ["decisions_on_digits.py", "--epochs", "2"])
     script.main()
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
 
