@@ -9,11 +9,14 @@ from genomes.errors import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["figure_of_exits"]
 
 _COSTS = {"energy_uj": "Energy", "latency_ms": "Latency"}
+_LEAST_SPAN = 4.0  # points of accuracy that the axis shows, so that noise looks like noise
+_APART = 0.07  # of the axis, between points whose confidence is written
 
 
 def figure_of_exits(
@@ -39,24 +42,38 @@ def figure_of_exits(
         if title:
             figure.suptitle(style.plain(title, 100), fontsize=8, parse_math=False)
         left, right = figure.subplots(1, 2)
-        left.plot(rows[length], 100 * rows["accuracy"], "o-", ms=3, color=style.BLUE)
-        for _, row in rows.iterrows():
-            left.annotate(
-                f"{row['confidence']:g}",
-                (row[length], 100 * row["accuracy"]),
-                xytext=(3, -8),
-                textcoords="offset points",
-                fontsize=6,
-            )
+        accuracy = 100 * rows["accuracy"]
+        left.plot(rows[length], accuracy, "o-", ms=3, color=style.BLUE)
+        _label(left, rows[length], accuracy, rows["confidence"])
+        left.set_ylim(min(accuracy.min(), accuracy.max() - _LEAST_SPAN) - 0.5, accuracy.max() + 1)
         whole = rows.iloc[-1]
-        for name, label in _COSTS.items():
-            right.plot(rows["confidence"], 100 * rows[name] / whole[name], "o-", ms=3, label=label)
+        for (name, label), colour in zip(_COSTS.items(), style.CATEGORIES[1:], strict=False):
+            share = 100 * rows[name] / whole[name]
+            right.plot(rows["confidence"], share, "o-", ms=3, color=colour, label=label)
         if own is not None:
-            right.axvline(own, color=style.ORANGE, lw=1, label="of the search")
+            right.axvline(own, color=style.CATEGORIES[-1], lw=1, ls=":", label="As searched")
         right.set_ylim(bottom=0)
         right.legend()
         left.set_xlabel("Mean time steps" if kind == "time" else "Mean layers")
         left.set_ylabel("Validation accuracy (%)")
         right.set_xlabel("Confidence that ends an inference")
-        right.set_ylabel("% of the largest confidence's")
+        right.set_ylabel(f"Cost (% of confidence {whole['confidence']:g})")
     return figure
+
+
+def _label(ax: Axes, x: pd.Series, y: pd.Series, confidences: pd.Series) -> None:
+    """Write the confidence beside each point that is far enough from the last one written."""
+    apart = _APART * max(float(x.max() - x.min()), 1e-9)
+    last: float | None = None
+    for place, height, confidence in zip(x, y, confidences, strict=True):
+        if last is not None and place - last < apart:
+            continue
+        last = place
+        ax.annotate(
+            f"{confidence:g}",
+            (place, height),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=6,
+        )

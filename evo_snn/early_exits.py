@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from evo_snn.snn import Network
 
 CONFIDENCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
-"""What is tried where nobody says; with 1 next to no inference ends early."""
+"""What is tried where nobody says; with 1 no inference ends early."""
 
 
 @dataclass(frozen=True)
