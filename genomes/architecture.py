@@ -672,13 +672,29 @@ def _neuron_loads(architecture: Architecture) -> list[_NeuronLoad]:
             bits = accumulator_bits(layer, architecture.time_steps)
             loads[layer.name] = _NeuronLoad(bits, 1)
     for node in architecture.nodes:
-        load = loads[architecture.carriers[node.name]]
+        load = loads[architecture.carriers[_adder(architecture, node).name]]
         added = len(node.links) - 1 + sum(_window_sums(architecture, link) for link in node.links)
         if node.neuron:
             load.add(node.neuron, added)
         else:
             load.currents += added
     return list(loads.values())
+
+
+def _adder(architecture: Architecture, node: Node) -> Node:
+    """The node whose neurons' adders make a node's sum: its own, or the next ones that get it."""
+    while node.neuron is None:
+        following = (
+            one
+            for one in architecture.nodes
+            for link in one.links
+            if link.source == node.name and not link.delayed
+        )
+        after = next(following, None)
+        if after is None:
+            break
+        node = after
+    return node
 
 
 def _window_sums(architecture: Architecture, link: Link) -> int:

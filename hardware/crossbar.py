@@ -206,7 +206,7 @@ def _buffer_energy(parts: Inventory) -> Floats:
     residual_bits = residual * parts.map_bits
     return layers.present * (
         mapping.passes * (inputs * logic.sram_write + fetched * logic.sram_read)
-        + held * (logic.sram_write + layers.steps * logic.sram_read)
+        + held * (layers.executed * logic.sram_write + layers.steps * logic.sram_read)
         + layers.steps * residual_bits * (logic.sram_write + logic.sram_read)
     )
 

@@ -237,7 +237,7 @@ def _buffer_bits(layers: LayerArrays, chip: Chip, counts: _Counts) -> Floats:
     residual = layers.residual_inputs * layers.out_channels * layers.stored_positions
     return (
         counts.runs * inputs * layers.input_bits
-        + counts.held_bits * (1 + layers.steps)
+        + counts.held_bits * (layers.executed + layers.steps)
         + layers.present * layers.steps * 2 * residual * counts.map_bits
     )
 

@@ -100,7 +100,7 @@ def matrices(layers: LayerArrays, chip: Chip, read: Reading) -> Matrices:
         positions=positions,
         passes=layers.input_bits,
         vectors=positions * layers.input_bits,
-        times=np.where((layers.static > 0) & held, 1.0, layers.steps),
+        times=np.where((layers.static > 0) & held, layers.executed, layers.steps),
         sum_bits=read.bits + layers.input_bits + (shifted - 1) * cell_bits + grouped_bits + 1,
         rate=layers.input_rate,
     )

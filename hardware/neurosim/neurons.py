@@ -42,15 +42,15 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
     state = layers.neurons * layers.state_bits * has_state
     by_layer = chip.word("schedule") == "layers"
     state_bits = state.max(axis=1) if by_layer else total(state)
-    constants = layers.present * 2 * layers.out_channels * layers.state_bits
-    held = layers.present * layers.static * has_state * layers.neurons * sum_bits
+    constants = layers.present * 2 * layers.out_channels * layers.populations * layers.state_bits
+    held = layers.present * layers.static * has_state * layers.driven * sum_bits
     macs = layers.digital * chip.number("digital_units")
     weights = layers.digital * layers.weights * layers.weight_bits
     table = _table_bits(design)
     unit_bits = (layers.present * layers.state_bits).max(axis=1)
     units = np.ceil(design.chip_trees[:, 0])
     wide = layers.digital * sum_bits
-    updates = steps * layers.neurons * (layers.state_bits > 0)
+    updates = steps * layers.driven * layers.updates * (layers.state_bits > 0)
     leak = chip.number("leak_adders")
     access = has_state * (logic.sram_read + logic.sram_write) + 2 * logic.sram_read
     clock = design.parts.clock
@@ -70,7 +70,7 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
             * layers.state_bits
             * (chip.number("neuron_energy_fj") * FJ + leak * logic.adder_energy),
             "membrane": updates * layers.state_bits * access,
-            "buffer": held * (logic.sram_write + layers.steps * logic.sram_read),
+            "buffer": held * (layers.executed * logic.sram_write + layers.steps * logic.sram_read),
             "digital": _digital_energy(design, logic, sum_bits),
             "accumulation": _offset_energy(design)
             + table * design.matrices.vectors * design.matrices.times * logic.sram_read,
@@ -79,7 +79,7 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
         time={
             "neuron": steps
             * (layers.state_bits > 0)
-            * np.ceil(layers.neurons / units[:, None])
+            * np.ceil(layers.driven * layers.updates / units[:, None])
             * clock,
             "digital": _digital_time(design, sum_bits),
         },

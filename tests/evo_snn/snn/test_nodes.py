@@ -171,17 +171,19 @@ def test_the_workload_counts_the_neurons_and_the_sums_that_are_there(network):
     assert one.time_steps * len(x) * sum(
         work.neurons * (work.neuron_state_bits > 0) for work in one.workload.layers[:-1]
     ) == sum(spikes.numel() for parts in seen.spikes.values() for spikes in parts)
+    additions = sum(
+        len(node.links) - 1 + 4 * sum(link.window == 3 for link in node.links) for node in one.nodes
+    )
+    assert sum(work.current_inputs for work in one.workload.layers) == additions
     for layer, work in zip(one.layers, one.workload.layers, strict=True):
         carried = [node for node in one.nodes if one.carriers[node.name] == layer.name]
         fired = [each.name for each in (layer, *carried) if each.neuron]
         assert work.populations == max(1, len(fired))
         for name in fired:
             assert work.neurons == len(fired) * seen.spikes[name][0][0].numel()
-        additions = sum(
-            len(node.links) - 1 + 4 * sum(link.window == 3 for link in node.links)
-            for node in carried
-        )
-        assert work.current_inputs == additions
+        if not fired:
+            assert (work.neuron_state_bits > 0) == layer.is_readout
+            assert work.current_inputs == 0  # nothing to add with: it is done where neurons are
         assert seen.sources[layer.name][0][0].numel() == work.inputs
         assert work.residual_inputs == 0
 
