@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.convergence import plot_best, plot_hypervolume
     from analysis.costs import plot_components, plot_layers
     from analysis.effects import figure_of_effects, save_effects
+    from analysis.exits import figure_of_exits
     from analysis.figures import save_figures
     from analysis.fronts import plot_front, plot_pairs, plot_parallel
     from analysis.precision import figure_of_precision
@@ -31,6 +32,7 @@ __all__ = [
     "figure_of_cost",
     "figure_of_costs",
     "figure_of_effects",
+    "figure_of_exits",
     "figure_of_precision",
     "figure_of_recosting",
     "figure_of_sensitivity",
@@ -53,6 +55,7 @@ _HOMES = {
     "figure_of_cost": "analysis.breakdowns",
     "figure_of_costs": "analysis.breakdowns",
     "figure_of_effects": "analysis.effects",
+    "figure_of_exits": "analysis.exits",
     "figure_of_precision": "analysis.precision",
     "figure_of_recosting": "analysis.recosting",
     "figure_of_sensitivity": "analysis.sweeps",
