@@ -24,19 +24,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from math import log
 from pathlib import Path
 from types import EllipsisType
-from typing import cast
 
 import torch
 from torch import Tensor
 
 from evo_snn.candidate import Candidate
 from evo_snn.snn import Network
-from evo_snn.snn.network import slot
-from evo_snn.snn.neurons import SpikingNeuron
 from evo_snn.snn.quantization import quantized_leak
 from evo_snn.snn.tensors import named_tensors, read_tensors, to_bytes
 from evo_snn.store import Store
-from genomes.architecture import INPUT, Architecture, Layer
+from genomes.architecture import INPUT, Architecture, Element, Layer, Node
 
 Tensors = Mapping[str, Tensor]
 
@@ -220,7 +217,12 @@ def inherit(network: Network, sources: Sequence[Tensors]) -> float:
     copied = total = 0
     own = named_tensors(network)
     givers: dict[str, Tensors | None] = {}
-    for layer in network.architecture.layers:
+    for layer in network.architecture.order:
+        if isinstance(layer, Node):
+            found = (givers.get(link.source) for link in layer.links)
+            givers[layer.name] = next((one for one in found if one is not None), None)
+            _copy_neuron(network, layer, givers[layer.name] or {})
+            continue
         weight = own[f"{layer.name}/weight"]
         total += weight.numel()
         before = givers.get(layer.source)
@@ -296,10 +298,10 @@ def _drive(tensors: Tensors, layer: str) -> float:
     return float(tensors[f"{layer}/threshold"]) / share
 
 
-def _copy_neuron(network: Network, layer: Layer, source: Tensors) -> None:
+def _copy_neuron(network: Network, layer: Element, source: Tensors) -> None:
     if layer.neuron is None:
         return
-    neuron = cast(SpikingNeuron, network.neurons[slot(layer.name)])
+    neuron = network.neuron(layer.name)
     name = f"{layer.name}/initial"
     if name in source and torch.equal(source[name], neuron.initial.cpu()):
         for trained in ("threshold", "leak"):
@@ -365,6 +367,7 @@ def _write_back(bank: dict[str, Tensor], trained: Tensors, folding: Collection[s
 
 def _same_map(name: str, held: Tensor, tensor: Tensor, folding: Collection[str]) -> bool:
     """Whether two weights of a slot may share a tensor: those by position for maps of one size."""
-    positions = slice(2, None) if name.startswith("readout/") else slice(2, 3)
-    by_position = name.startswith("readout/") or name in folding
+    read_out = name.startswith(("readout/", "exit"))
+    positions = slice(2, None) if read_out else slice(2, 3)
+    by_position = read_out or name in folding
     return not by_position or held.shape[positions] == tensor.shape[positions]

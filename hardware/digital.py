@@ -1,8 +1,8 @@
 """A digital accelerator: multipliers, adders and SRAM, for comparison with crossbars.
 
 All layers run one after the other on the same units, whatever domain the workload gives them. An
-input of one bit is accumulated, a wider one multiplied first. Equations, meanings and limits are in
-docs/digital.md.
+input of one bit is accumulated, a wider one multiplied first. Removed columns save nothing here:
+all weights are stored and multiplied. Equations, meanings and limits are in docs/digital.md.
 """
 
 from __future__ import annotations

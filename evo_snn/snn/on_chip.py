@@ -17,6 +17,7 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor
 
+from evo_snn.snn.columns import kept_weights
 from evo_snn.snn.layers import DeployedLayer
 from evo_snn.snn.network import DeployedNetwork, Network, slot
 from evo_snn.snn.quantization import straight_through
@@ -240,9 +241,11 @@ class _Place:
         active = rate * max(map(len, groups)) / max(map(len, blocks))
         columns = int(chip.number("crossbar_columns"))
         code = encoding(chip, stored_bits(part.weight_bits, layer.quantizer))
+        own, all_kept = slice(part.start, part.stop), kept_weights(layer, levels)
+        kept = None if all_kept is None else all_kept[own].flatten(1)
         return cls(
             part,
-            Stored.of(levels[part.start : part.stop].flatten(1), code, table),
+            Stored.of(levels[own].flatten(1), code, table, kept),
             conditions,
             Wiring(conditions.wire_ohm, active, tuple(blocks), columns),
             read,

@@ -46,6 +46,7 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
     held = layers.present * layers.static * has_state * layers.neurons * sum_bits
     macs = layers.digital * chip.number("digital_units")
     weights = layers.digital * layers.weights * layers.weight_bits
+    table = _table_bits(design)
     unit_bits = (layers.present * layers.state_bits).max(axis=1)
     units = np.ceil(design.chip_trees[:, 0])
     wide = layers.digital * sum_bits
@@ -62,6 +63,7 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
             "buffer": total(held) * logic.sram_area,
             "digital": total(macs * logic.accumulator_area(wide, wide))
             + total(weights) * logic.sram_area,
+            "accumulation": total(table) * logic.sram_area,
         },
         energy={
             "neuron": updates
@@ -70,7 +72,8 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
             "membrane": updates * layers.state_bits * access,
             "buffer": held * (logic.sram_write + layers.steps * logic.sram_read),
             "digital": _digital_energy(design, logic, sum_bits),
-            "accumulation": _offset_energy(design),
+            "accumulation": _offset_energy(design)
+            + table * design.matrices.vectors * design.matrices.times * logic.sram_read,
             "other": _pooling_energy(design, maps, logic, sum_bits),
         },
         time={
@@ -83,7 +86,7 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
         leakage=units
         * unit_bits
         * (chip.number("neuron_leakage_nw") * NW + leak * logic.adder_leakage)
-        + (state_bits + total(constants + held + weights)) * logic.sram_leakage
+        + (state_bits + total(constants + held + weights + table)) * logic.sram_leakage
         + total(macs * logic.accumulator_leakage(wide, wide)),
         state_bits=state_bits,
     )
@@ -104,6 +107,14 @@ def _logic(design: Design) -> Logic:
         sram_area=chip.number("sram_area_um2") * UM2,
         sram_leakage=chip.number("sram_leakage_nw") * NW,
     )
+
+
+def _table_bits(design: Design) -> Floats:
+    """Bits of the table of each row block's outputs, where columns are removed, (n, L)."""
+    grid = design.matrices
+    removed = grid.present & (grid.column_share < 1)
+    blocks = np.ceil(grid.rows / design.chip.number("crossbar_rows"))
+    return removed * blocks * grid.outputs * doublings(design.layers.out_channels)
 
 
 def _sum_bits(design: Design) -> Floats:

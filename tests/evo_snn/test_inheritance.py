@@ -674,3 +674,22 @@ def test_of_equally_alike_networks_the_more_accurate_comes_first(store):
     sources = STRATEGIES["nearest"](store).sources(architecture(), (0,), [])
 
     assert sources == (store.weights_path("b"),)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_network_of_cells_inherits_all_of_an_equal_one(number):
+    """Neurons of nodes too, and what reads a node's spikes."""
+    space = make_space("cell", (1, 8, 8), 4, {"depth_exits": ["off"]})
+    architecture = space.decode(space.sample(6, np.random.default_rng(number))[number])
+    parent, child = build(architecture, 1), build(architecture, 2)
+    with torch.no_grad():
+        for name, tensor in named_tensors(parent).items():
+            if name.endswith("/threshold"):
+                tensor.add_(0.1)
+
+    share = inherit(child, [named_tensors(parent)])
+
+    assert share == 1.0
+    ours = named_tensors(child)
+    for name, tensor in named_tensors(parent).items():
+        assert torch.equal(ours[name], tensor), name
