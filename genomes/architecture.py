@@ -229,11 +229,14 @@ class Link:
             beyond the border counts as zero.
         delayed: whether it is the current of the time step before: temporal feedback. In the first
             time step it is zero.
+        spikes: whether it is not the source's current, but the map that layers read of it, each
+            spike a current of 1. It cannot be delayed.
     """
 
     source: str
     window: int = 1
     delayed: bool = False
+    spikes: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,11 +247,20 @@ class Node:
         name: as a layer's; layers read its spikes under it.
         links: what is added up, at least one.
         neuron: None where no layer reads its spikes.
+        pool: window of the maximum (OR) of its spikes that layers read, one entry a spatial
+            dimension; empty for none. The layer that carries it has the same ``pool``.
     """
 
     name: str
     links: tuple[Link, ...]
     neuron: Neuron | None
+    pool: tuple[int, ...] = ()
+
+    def stored_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(channels, *spatial) of the map that layers read of a current of some shape."""
+        if not self.pool:
+            return shape
+        return (shape[0], *(n // p for n, p in zip(shape[1:], self.pool, strict=True)))
 
 
 Element = Layer | Node
@@ -310,7 +322,8 @@ class Architecture:
         currents: dict[str, tuple[int, ...]] = {}
         for layer in self.order:
             if isinstance(layer, Node):
-                shapes[layer.name] = currents[layer.name] = _summed_shape(layer, currents)
+                currents[layer.name] = _summed_shape(layer, currents, shapes)
+                shapes[layer.name] = layer.stored_shape(currents[layer.name])
                 continue
             given = shapes.get(layer.source)
             if given is None or folded_shape(given, layer.folded) != layer.in_shape:
@@ -333,6 +346,8 @@ class Architecture:
     def _check_delays(self, currents: Mapping[str, tuple[int, ...]]) -> None:
         for node in self.nodes:
             for link in node.links:
+                if link.delayed and link.spikes:
+                    raise ValueError(f"node {node.name!r} cannot add earlier spikes")
                 if link.delayed and currents.get(link.source) != currents[node.name]:
                     raise ValueError(
                         f"node {node.name!r} of {currents[node.name]} cannot add {link.source!r}, "
@@ -399,16 +414,22 @@ class Architecture:
     def current_shapes(self) -> dict[str, tuple[int, ...]]:
         """(channels, *spatial) of the current of each layer and node."""
         shapes: dict[str, tuple[int, ...]] = {}
+        stored: dict[str, tuple[int, ...]] = {}
         for one in self.order:
-            shapes[one.name] = (
-                _summed_shape(one, shapes) if isinstance(one, Node) else one.neuron_shape
-            )
+            if isinstance(one, Node):
+                shapes[one.name] = _summed_shape(one, shapes, stored)
+                stored[one.name] = one.stored_shape(shapes[one.name])
+            else:
+                shapes[one.name], stored[one.name] = one.neuron_shape, one.stored_shape
         return shapes
 
     @cached_property
     def drivers(self) -> dict[str, tuple[str, ...]]:
         """Node → the layers whose currents reach it, by way of other nodes too."""
-        links = {node.name: [link.source for link in node.links] for node in self.nodes}
+        links = {
+            node.name: [link.source for link in node.links if not link.spikes]
+            for node in self.nodes
+        }
 
         def reached(name: str, seen: set[str]) -> set[str]:
             for source in links.get(name, ()):
@@ -567,9 +588,13 @@ def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _summed_shape(node: Node, currents: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+def _summed_shape(
+    node: Node, currents: Mapping[str, tuple[int, ...]], maps: Mapping[str, tuple[int, ...]]
+) -> tuple[int, ...]:
     """The shape of a node's sum: that of all currents of the same time step."""
-    shapes = {currents[link.source] for link in node.links if not link.delayed}
+    shapes = {
+        (maps if link.spikes else currents)[link.source] for link in node.links if not link.delayed
+    }
     if len(shapes) != 1:
         raise ValueError(f"node {node.name!r} adds {sorted(shapes)}, which are no single shape")
     return shapes.pop()
@@ -631,7 +656,7 @@ def _carriers(architecture: Architecture) -> dict[str, str]:
     layers = {layer.name for layer in architecture.layers}
     carriers: dict[str, str] = {}
     for node in (one for one in architecture.order if isinstance(one, Node)):
-        now = [link.source for link in node.links if not link.delayed]
+        now = [link.source for link in node.links if not (link.delayed or link.spikes)]
         own = next((one for one in now if one in layers and one not in carriers.values()), now[0])
         carriers[node.name] = carriers.get(own, own)
     return carriers
@@ -725,4 +750,5 @@ def _layer_from(document: Mapping[str, Any]) -> Layer:
 def _node_from(document: Mapping[str, Any]) -> Node:
     neuron = document["neuron"]
     links = tuple(Link(**link) for link in document["links"])
-    return Node(document["name"], links, Neuron(**neuron) if neuron else None)
+    pool = tuple(document.get("pool", ()))
+    return Node(document["name"], links, Neuron(**neuron) if neuron else None, pool)

@@ -312,7 +312,7 @@ class CellularSpace(ConvolutionalSpace):
         wiring = next(name for name, cells in self.wirings.items() if cell in cells)
         chosen_of = {pair: chosen.word(f"{wiring}.{slot(pair)}") for pair in FORWARD}
         nodes = living(pair for pair, name in chosen_of.items() if name != "none")
-        if self.backward != ("none",):
+        if self.backward != ("none",) and chosen.number("time_steps") > 1:
             for pair in BACKWARD:
                 if nodes.issuperset(pair):
                     chosen_of[pair] = chosen.word(f"{wiring}.{slot(pair)}")

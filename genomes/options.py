@@ -26,12 +26,12 @@ class Switchable:
     Attributes:
         gene: the gene's name; of each layer's own, the last part of it. No other decision has it.
         kind: of the gene.
-        of: the whole network, or each layer.
+        of: the whole network, each layer, or each stage, whose genes the space makes itself.
     """
 
     gene: str
     kind: GeneKind = "ordered"
-    of: Literal["network", "layer"] = "network"
+    of: Literal["network", "layer", "stage"] = "network"
 
 
 def one_or_more(value: Any) -> Any:

@@ -173,6 +173,7 @@ LARGEST = {
     "spectrum": ((1, 200), "cb0ce1b5c1e39a63"),
     "signal": ((2, 256), "08b8eb2142e9d30a"),
     "spikenas_bench": ((3, 32, 32), "3e5a8ee84798b616"),
+    "blocks": ((3, 32, 32), "95340345202733ef"),
     "cell": ((3, 32, 32), "af86937cf1f47594"),
 }
 """Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
