@@ -1,18 +1,17 @@
-"""SAHD: how differently a network that has not been trained spikes for different samples.
+"""SAHD: how differently an untrained network spikes for different samples.
 
-The score of SNASNet (Y. Kim, Y. Li, H. Park, Y. Venkatesha, P. Panda, "Neural Architecture Search for
-Spiking Neural Networks", ECCV 2022, arXiv 2201.10355), which carries that of J. Mellor, J. Turner,
-A. Storkey, E. J. Crowley ("Neural Architecture Search without Training", ICML 2021) over to spikes. The
-formulas are those of SNASNet's public code (its file ``model_snn.py``).
+The score of SNASNet (Y. Kim, Y. Li, H. Park, Y. Venkatesha, P. Panda, "Neural Architecture Search
+for Spiking Neural Networks", ECCV 2022, arXiv 2201.10355), which takes that of J. Mellor, J.
+Turner, A. Storkey, E. J. Crowley ("Neural Architecture Search without Training", ICML 2021) to
+spikes. The formulas are those of SNASNet's public code (``model_snn.py``).
 
-For the neurons of one layer in one time step, N of them, c_i in {0, 1}^N is the *pattern* of
-sample i: which of them fired, a share s_i. The sparsity-aware Hamming distance (SAHD) is the Hamming
-distance over what two random patterns of these shares would have, in which 0.5 N is the distance of two
-random patterns of half as many spikes as neurons::
+Of the N neurons of a layer in one time step, c_i in {0, 1}^N is the *pattern* of sample i: which of
+them fired, a share s_i. The sparsity-aware Hamming distance d_ij rescales the Hamming distance so
+that two random patterns of whatever shares are N / 2 apart::
 
-    e_ij = s_i (1 - s_j) + (1 - s_i) s_j          the distance that chance expects, over N
+    e_ij = s_i (1 - s_j) + (1 - s_i) s_j            chance of one neuron to differ
     d_ij = 0.5 / (e_ij + 0.001) * Hamming(c_i, c_j)
-    K_ij = N - d_ij                               one layer's, in one time step
+    K_ij = N - d_ij                                 of one layer in one time step
 
 The kernel of a network is the mean of K over all layers and time steps, and its score log |det K|:
 large where all samples give different patterns, minus infinity where two give the same ones.
@@ -28,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from evo_snn.snn import Network
 from evo_snn.snn.activity import Activity
 from genomes.architecture import Layer, Node
 
@@ -49,9 +49,9 @@ def similarity(patterns: Tensor) -> NDArray[np.float64]:
 
 
 def log_determinant(kernel: NDArray[np.float64]) -> float:
-    """log |det K| of a symmetric kernel (n, n) with one number > 0 on its diagonal.
+    """Log |det K| of a symmetric kernel (n, n) with one number > 0 on its diagonal.
 
-    By eigenvalues of K / K_11, so that no product over- or underflows, and a kernel that is singular
+    By eigenvalues of K / K_11, so that nothing over- or underflows, and a kernel that is singular
     to the precision of floats is told from one that is not.
 
     Returns:
@@ -93,12 +93,12 @@ class Patterns:
                 self.seen += 1
 
     def score(self) -> float:
-        """log |det| of the mean kernel; minus infinity for a network without neurons."""
+        """Log |det| of the mean kernel; minus infinity for a network without neurons."""
         return log_determinant(self.total / self.seen) if self.seen else -inf
 
 
 @torch.no_grad()
-def patterns_of(network: torch.nn.Module, x: Tensor, activity: Activity) -> Patterns:
+def patterns_of(network: Network, x: Tensor, activity: Activity) -> Patterns:
     """The kernel of a network over a batch (batch, …), normalised by the batch as in training."""
     network.train()
     patterns = Patterns(len(x), activity)
