@@ -31,6 +31,11 @@ from genomes.space import SearchSpace
 
 Affordable = Callable[[Genomes], NDArray[np.bool_]]
 
+
+def _everything(genomes: Genomes) -> NDArray[np.bool_]:
+    return np.ones(len(genomes), dtype=bool)
+
+
 _FEWEST_OF_SMS_EMOA = 2  # objectives: its hypervolume contributions have no meaning for one
 
 
@@ -270,7 +275,7 @@ _PYMOO: dict[str, Callable[..., Any]] = {
 
 def algorithm_names() -> list[str]:
     """The names that ``search.algorithm`` can have."""
-    return sorted([*_PYMOO, "nsga3", "random", "spea2"])
+    return sorted([*_PYMOO, "neuronas", "nsga3", "random", "snasnet", "spea2"])
 
 
 def check_algorithm(name: str, population: int, objectives: int) -> None:
@@ -310,8 +315,10 @@ def make_algorithm(
         RequestError: as `check_algorithm`.
     """
     check_algorithm(name, population, objectives)
-    if name == "random":
+    if name in ("random", "neuronas"):  # they differ in who is trained: evo_snn.training_free
         return RandomSearch(space, population, offspring, seed, affordable)
+    if name == "snasnet":  # knows no budget
+        return RandomSearch(space, population, offspring, seed, _everything)
     made_for = {"nsga3": _nsga3(objectives, seed), "spea2": _spea2(objectives)}
     make = (_PYMOO | made_for)[name]
     return PymooAlgorithm(

@@ -25,7 +25,9 @@ from evo_snn.limits import LEAST_MEMORY_GB, memory_share_gb
 from genomes.errors import RequestError, request_error, unknown_name
 from hardware.conditions import Conditions
 
-Algorithm = Literal["nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random"]
+Algorithm = Literal[
+    "nsga2", "nsga3", "sms-emoa", "age-moea", "spea2", "random", "snasnet", "neuronas"
+]
 Strategy = Literal["none", "parents", "shared", "nearest"]
 Kernel = Literal["auto", "numba", "torch", "norse"]
 Augment = Literal["none", "flip_crop"]
@@ -114,6 +116,9 @@ class SearchSection(_Section):
 
     ``offspring`` is how many candidates each generation after the first has: as many as the
     population where it is not said, and never more.
+
+    ``trained`` is for algorithms that score all candidates untrained, ``snasnet`` and ``neuronas``:
+    how many of the best are trained, 1 where it is not said.
     """
 
     space: str = Field(min_length=1)
@@ -121,6 +126,7 @@ class SearchSection(_Section):
     population: Annotated[int, Field(strict=True, ge=2, le=100_000)] = 24
     offspring: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = None
     generations: Annotated[Count, Field(le=1_000_000)] = 10
+    trained: Annotated[Count, Field(le=100_000)] | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
 
     @property
@@ -175,6 +181,16 @@ class TrainingMachineSection(_Section):
     def overrides(self) -> dict[str, Any]:
         """The parameters that the configuration changes."""
         return dict(self.model_extra or {})
+
+
+class ScoringSection(_Section):
+    """``[scoring]``: how ``sahd_score`` is measured, on the untrained network (docs/baselines.md).
+
+    ``samples`` of the training part are a batch; scores of ``batches`` of them are averaged.
+    """
+
+    samples: Annotated[int, Field(strict=True, ge=2, le=100_000)] = 256
+    batches: Count = 2
 
 
 class LadderSection(_Section):
@@ -361,6 +377,7 @@ class Config(_Section):
     space: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSection = Field(default_factory=TrainingSection)
     training_machine: TrainingMachineSection = Field(default_factory=TrainingMachineSection)
+    scoring: ScoringSection = Field(default_factory=ScoringSection)
     ladder: LadderSection = Field(default_factory=LadderSection)
     inheritance: InheritanceSection = Field(default_factory=InheritanceSection)
     hardware: HardwareSection = Field(default_factory=HardwareSection)

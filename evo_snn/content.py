@@ -17,6 +17,7 @@ from evo_snn.config import Config
 from evo_snn.config_file import load_config
 from evo_snn.design_space import DesignSpace
 from evo_snn.meta import DAMAGED, decoded, meta_faults, plugin_faults
+from evo_snn.metrics import INITIAL
 from genomes.documents import parse_toml
 from genomes.space import SearchSpace
 from genomes.spaces import OWN_SPACES, make_space
@@ -295,8 +296,9 @@ def _row_problems(row: Row, objectives: Sequence[str]) -> Iterator[Problem]:
     if any(value <= 0 for value in row.violations.values()):
         yield _of(row, "it has a violation that is not positive")
     yield from _rung_problems(row)
-    missing = [name for name in objectives if name not in row.metrics]
-    if row.state == "ok" and missing:
+    scored_alone = bool(row.rungs) and not row.training_steps
+    missing = [name for name in objectives if name not in {*row.metrics, *INITIAL}]
+    if row.state == "ok" and missing and not scored_alone:
         yield _of(row, f"it is ok, and has no {', '.join(missing)}")
 
 

@@ -33,7 +33,7 @@ from evo_snn.costing import (
 from evo_snn.fidelity import OnChip
 from evo_snn.inheritance import inherit
 from evo_snn.ladder import rung_steps
-from evo_snn.metrics import CandidateView, Needs
+from evo_snn.metrics import LESS_TO_MORE, CandidateView, Needs
 from evo_snn.noise import WeightNoise
 from evo_snn.objectives import chosen_metrics, value_of
 from evo_snn.plugins import PluginFile
@@ -48,6 +48,7 @@ from evo_snn.training import (
     make_reproducible,
     plain_torch,
 )
+from evo_snn.training_free import AtStart, Scoring, at_start
 from genomes.architecture import Architecture
 from genomes.workload import Workload
 from hardware import Chip, Cost, estimate
@@ -64,8 +65,9 @@ class EvaluationSettings:
             the driver has chosen for all workers.
         data_digest: of the data set's content.
         ladder: section of the configuration.
-        needs: what the objectives and constraints need: "cost" (no training), "training" or
-            "network".
+        needs: what the objectives and constraints need: "cost" (no training), "initial" (the
+            untrained network), "training" or "network".
+        scoring: how candidates are scored untrained; None where they are not.
         user_metrics: names of the metrics to measure beside the package's own.
         plugins: the files that define them.
         on_chip: how candidates are measured on chips; None where they are not.
@@ -78,6 +80,7 @@ class EvaluationSettings:
     training: TrainingSection
     ladder: LadderSection = field(default_factory=LadderSection)
     needs: Needs = "training"
+    scoring: Scoring | None = None
     user_metrics: tuple[str, ...] = ()
     plugins: tuple[PluginFile, ...] = ()
     on_chip: OnChip | None = None
@@ -91,9 +94,15 @@ class EvaluationSettings:
         Raises:
             ValueError: there are more rungs than different numbers of steps.
         """
-        if self.needs == "cost":  # nothing is trained
+        if LESS_TO_MORE.index(self.needs) < LESS_TO_MORE.index("training"):  # nothing is trained
             return (0,)
+        if self.scoring is not None and self.scoring.first:
+            return (0, self.training.steps)
         return rung_steps(self.training.steps, self.ladder.rungs, self.ladder.keep)
+
+    def steps_before(self, rung: int) -> int:
+        """Training steps that a candidate has had when it comes to a rung."""
+        return (0, *self.rungs)[rung]
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
     if settings.needs == "cost":
         return _costed(task, settings, started)
+    if not settings.rungs[task.rung]:
+        return _scored(task, settings, started)
     network, fitted = _trained(task, settings)
     train, validation = _samples(settings)
     trained_at = time.perf_counter()
@@ -228,6 +239,8 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
             settings.machine,
         ),
     }
+    if settings.scoring is not None:
+        metrics |= _at_start(task, settings, settings.scoring).metrics
     if settings.on_chip is not None:
         metrics |= metrics_on_chip(
             _as_fitted(network, fitted),
@@ -270,6 +283,27 @@ def _costed(task: Task, settings: EvaluationSettings, started: float) -> Outcome
     return Outcome(task.key, metrics, workload, seconds={"total": time.perf_counter() - started})
 
 
+def _scored(task: Task, settings: EvaluationSettings, started: float) -> Outcome:
+    """A candidate before training: its score, and costs at the spike rates that it begins with."""
+    assert settings.scoring is not None  # noqa: S101 - nothing else is measured before training
+    first = _at_start(task, settings, settings.scoring)
+    workload = task.architecture.workload.with_rates(first.rates)
+    cost = estimate(workload, task.chip)
+    metrics = {**measured_metrics(task.architecture, workload, cost), **first.metrics}
+    view = _view(task, workload, cost, metrics)
+    users = chosen_metrics(settings.user_metrics, settings.plugins)
+    metrics |= {one.name: value_of(one, view) for one in users if one.needs == "cost"}
+    _check_finite(metrics)
+    return Outcome(task.key, metrics, workload, seconds={"total": time.perf_counter() - started})
+
+
+def _at_start(task: Task, settings: EvaluationSettings, scoring: Scoring) -> AtStart:
+    """The network that a training from scratch would begin with, whatever is inherited."""
+    network = build(task.architecture, task.seed, settings.training.kernel)
+    train, _ = _samples(settings)
+    return at_start(network.to(settings.training.device), train, scoring)
+
+
 def _view(
     task: Task, workload: Workload, cost: Cost, metrics: Mapping[str, float]
 ) -> CandidateView:
@@ -294,12 +328,12 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
     network = build(task.architecture, task.seed, settings.training.kernel)
     network = network.to(settings.training.device)
     sources = [_source(path) for path in task.sources]
-    if task.rung:
+    before = settings.steps_before(task.rung)
+    if before:
         restore(network, sources[0])
     else:
         inherit(network, sources)
-    before, after = ((0, *settings.rungs)[task.rung :])[:2]
-    steps = after - before
+    steps = settings.rungs[task.rung] - before
     fitted = fit(
         network,
         train,
@@ -310,8 +344,8 @@ def _trained(task: Task, settings: EvaluationSettings) -> tuple[TrainableNetwork
         warm_up=settings.training.warm_up,
         weight_decay=settings.training.weight_decay,
         looks=min(settings.training.evaluations, steps),
-        seed=derived_seed(task.seed, f"{task.rung:x}") if task.rung else task.seed,
-        goes_on=task.rung > 0,
+        seed=derived_seed(task.seed, f"{task.rung:x}") if before else task.seed,
+        goes_on=before > 0,
         noise=None if settings.noise is None else WeightNoise(task.chip, settings.noise),
         augment=settings.training.augment,
         best_by=settings.training.best_by,

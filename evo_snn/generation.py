@@ -23,6 +23,7 @@ from evo_snn.progress import LOGGER, Reporter
 from evo_snn.scores import Scores
 from evo_snn.seeds import derived_seed
 from evo_snn.store import Store
+from evo_snn.training_free import Scoring, best_scored
 from evo_snn.workers import Workers
 from genomes.architecture import Architecture
 from hardware import Chip
@@ -71,6 +72,9 @@ class Generation:
 
     def _climbing(self, rung: int) -> list[str]:
         """Keys of those that climb to a rung, the ones that have been there included."""
+        scoring = self.plan.settings.scoring
+        if scoring is not None and scoring.first:
+            return self._best_scored(scoring)
         together = [*(self.known[key] for key in self.asked), *self.population]
         views = [view for one in together if (view := self._as_below(rung, one)) is not None]
         return climbing(
@@ -80,6 +84,17 @@ class Generation:
             {view.key for view in views if view.key not in self.asked},
             self.plan.config.ladder.keep,
         )
+
+    def _best_scored(self, scoring: Scoring) -> list[str]:
+        """Of the best of all that were ever scored those of this generation."""
+        scored = [view for one in self.known.values() if (view := self._as_below(1, one))]
+        within = [one for one in scored if not (scoring.bounded and one.violations)]
+        return [key for key in best_scored(within, scoring.first) if key in self.asked]
+
+    def _is_worth_it(self, draft: Candidate) -> bool:
+        """Whether to evaluate what breaks a budget, perhaps."""
+        scoring = self.plan.settings.scoring
+        return draft.state == "ok" or (scoring is not None and not scoring.bounded)
 
     def _as_below(self, rung: int, candidate: Candidate) -> Candidate | None:
         """A candidate as it was at the end of the rung below; None where it has not been there."""
@@ -95,7 +110,7 @@ class Generation:
         """Train and measure candidates on one rung."""
         tasks, drafts = [], {}
         for draft, architecture, chip in self._drafts(keys):
-            if draft.state == "ok" and self.plan.needs_workers:
+            if self._is_worth_it(draft) and self.plan.needs_workers:
                 drafts[draft.key] = draft
                 tasks.append(self._task(rung, draft, architecture, chip))
             else:
@@ -148,8 +163,8 @@ class Generation:
         return key if twin is None else self.plan.space.key(twin)
 
     def _sources(self, rung: int, draft: Candidate, architecture: Architecture) -> tuple[Path, ...]:
-        """Where its weights come from: on a higher rung from itself."""
-        if rung:
+        """Where its weights come from: from itself where its training goes on."""
+        if self.plan.settings.steps_before(rung):
             own = self.store.weights_path(draft.key)
             if own is None:
                 raise self._damaged(f"the weights of {draft.key}")

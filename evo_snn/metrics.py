@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from evo_snn.training import Samples
     from hardware import Chip, Cost
 
-Needs = Literal["cost", "training", "network"]
-"""What must be there before a metric can be measured: costs alone, which need no training;
-measured spike rates and the package's metrics; or the trained network itself."""
+Needs = Literal["cost", "initial", "training", "network"]
+"""What must be there before a metric can be measured: costs alone, which need no training; the
+untrained network; measured spike rates and the package's metrics; or the trained network itself."""
+
+LESS_TO_MORE: tuple[Needs, ...] = ("cost", "initial", "training", "network")
+"""What has all that those before it have."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Metric:
         log: whether it is compared on a logarithmic scale, as costs are.
         description: one line.
         known_before_training: "yes", "no", or "lower bound" (energy, from a spike rate of zero).
-        needs: "cost", "training" or "network", see `Needs`.
+        needs: "cost", "initial", "training" or "network", see `Needs`.
         function: of a user's own metric; None for the package's.
         origin: the plug-in file, or the package with its version; "" for evo_snn's own.
     """
@@ -218,6 +221,20 @@ BUILT_IN: Mapping[str, Metric] = {metric.name: metric for metric in _BUILT_IN}
 """The package's own metrics; each is measured on every trained candidate."""
 
 
+INITIAL: Mapping[str, Metric] = {
+    "sahd_score": Metric(
+        "sahd_score",
+        "",
+        True,
+        False,
+        "how differently the untrained network spikes for different samples (SNASNet)",
+        "no",
+        "initial",
+    )
+}
+"""Metrics of the untrained network; measured where one is named or the algorithm goes by it."""
+
+
 def _on_chip(name: str, description: str, *, maximise: bool = True) -> Metric:
     return Metric(name, "", maximise, False, description, "no", "network")
 
@@ -250,7 +267,12 @@ AFTER_SECONDS = _on_chip(
 """Stands in lists for ``accuracy_after_0``, ``accuracy_after_3600`` …, whatever the number."""
 
 
-PACKAGE: Mapping[str, Metric] = {**BUILT_IN, **ON_CHIP, AFTER_SECONDS.name: AFTER_SECONDS}
+PACKAGE: Mapping[str, Metric] = {
+    **BUILT_IN,
+    **INITIAL,
+    **ON_CHIP,
+    AFTER_SECONDS.name: AFTER_SECONDS,
+}
 """All of the package's metrics, as lists show them."""
 
 
@@ -263,8 +285,9 @@ def seconds_of(name: str) -> float | None:
 
 def package_metric(name: str) -> Metric | None:
     """The package's own metric of that name; None where it has none."""
-    if name in BUILT_IN or name in ON_CHIP:
-        return BUILT_IN.get(name) or ON_CHIP[name]
+    fixed = {**BUILT_IN, **INITIAL, **ON_CHIP}
+    if name in fixed:
+        return fixed[name]
     seconds = seconds_of(name)
     if seconds is None:
         return None

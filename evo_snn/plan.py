@@ -24,12 +24,13 @@ from evo_snn.design_space import DesignSpace
 from evo_snn.evaluation import EvaluationSettings
 from evo_snn.fidelity import checked_on_chip
 from evo_snn.ladder import rung_steps
-from evo_snn.metrics import Metric, Needs, is_accuracy_on_chip
+from evo_snn.metrics import LESS_TO_MORE, Metric, Needs, is_accuracy_on_chip
 from evo_snn.noise import noise_of
 from evo_snn.objectives import chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.progress import LOGGER
 from evo_snn.training import checked_device, chosen_kernel, data_digest, dataset
+from evo_snn.training_free import Scoring, scoring_of
 from evo_snn.training_machine import machine_of
 from evo_snn.variation import Genomes
 from evo_snn.workers import check_backend
@@ -126,6 +127,7 @@ def make_plan(
     for name, (best, worst) in config.hypervolume.box.items():
         _check_box(name, best, worst, metrics)
     check_algorithm(config.search.algorithm, config.search.population, len(config.objectives.names))
+    scoring = scoring_of(config)
     checked_device(config.training.device)
     chosen = chosen_kernel(config.training, kernel).name
     data = dataset(config.data)
@@ -154,7 +156,8 @@ def make_plan(
             data_digest=data_digest(data),
             training=config.training.model_copy(update={"kernel": chosen}),
             ladder=config.ladder,
-            needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)]),
+            needs=_needs([*objectives, *(metrics[one.metric] for one in constraints)], scoring),
+            scoring=scoring,
             user_metrics=tuple(sorted(users)),
             plugins=tuple(files),
             on_chip=on_chip,
@@ -206,10 +209,10 @@ def _check_ladder(config: Config) -> None:
         raise RequestError("ladder.rungs", ladder.rungs, allowed, f"{error}.") from None
 
 
-def _needs(metrics: Sequence[Metric]) -> Needs:
+def _needs(metrics: Sequence[Metric], scoring: Scoring | None) -> Needs:
     """What has to be done to a candidate so that all of these metrics can be measured."""
-    order: tuple[Needs, ...] = ("cost", "training", "network")
-    return max((metric.needs for metric in metrics), key=order.index)
+    least: Needs = "training" if scoring is not None and scoring.first else "cost"
+    return max((least, *(metric.needs for metric in metrics)), key=LESS_TO_MORE.index)
 
 
 def _check_box(name: str, best: float, worst: float, metrics: Mapping[str, Metric]) -> None:

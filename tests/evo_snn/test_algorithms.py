@@ -16,7 +16,7 @@ from genomes.errors import RequestError
 from genomes.spaces import make_space
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ["age-moea", "nsga2", "nsga3", "random", "sms-emoa", "spea2"]
+NAMES = ["age-moea", "neuronas", "nsga2", "nsga3", "random", "sms-emoa", "snasnet", "spea2"]
 SIZE = 10
 
 
