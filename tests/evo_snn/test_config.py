@@ -284,7 +284,7 @@ SHAPES = {  # of one sample, or frame, as each example's data set and options ma
     "npz": (3, 32, 32),
     "fashion_mnist": (1, 28, 28),
     "nmnist": (2, 34, 34),
-    "mitbih": (1, 128),
+    "mitbih": (1, 64),
     "spectra": (1, 200),
     "salinas_a": (1, 16, 5, 5),
     "scene": (1, 2, 7, 7),
