@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from evo_snn.config import TrainingSection
+from evo_snn.costing import measured_workload
 from evo_snn.from_cnn import FINE_TUNING
 from evo_snn.measured import Measured
 from evo_snn.seeds import derived_seed
@@ -63,7 +64,7 @@ class Precision:
         own: its own time steps, and the bits of its widest weights.
         cells: one row a cell: ``time_steps``, ``weight_bits``, ``accuracy`` (on the validation
             part), ``energy_uj``, ``latency_ms``; where cells were tuned ``tuned_accuracy`` and
-            ``tuned_energy_uj``. Time is the same in both.
+            ``tuned_energy_uj``. Without exits time is the same in both.
     """
 
     key: str
@@ -194,7 +195,7 @@ def _cell(
 
 
 def _cost(architecture: Architecture, measured: Measured, chip: Chip) -> Cost:
-    cost: Cost = estimate(architecture.workload.with_rates(measured.rates), chip)
+    cost: Cost = estimate(measured_workload(architecture, measured), chip)
     return cost
 
 

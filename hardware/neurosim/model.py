@@ -66,9 +66,10 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     if spiking is not None:
         area = _merged(area, spiking.area)
         energy, latency = _merged(energy, spiking.energy), _merged(latency, spiking.time)
-        once = {"neuron": spiking.time["neuron"] / steps}
-        first = first | once | {"digital": spiking.time["digital"] / reads}
+        once = {"neuron": _each(spiking.time["neuron"], steps)}
+        first = first | once | {"digital": _each(spiking.time["digital"], reads)}
         state_bits = spiking.state_bits
+    first = {name: values * layers.executed for name, values in first.items()}
     times = added(latency)
     latency, interval = _operated(plan, latency, first, times)
     leakage = _leakage(plan, made, parts, spiking, times, interval)
@@ -92,6 +93,11 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
         layer_tiles=floor.tiles,
         speed_up=np.where(plan.present, floor.copies, layers.present),
     )
+
+
+def _each(times: Floats, number: Floats) -> Floats:
+    """The time of one of some steps; 0 of none, where no inference comes to a layer."""
+    return times / np.where(number > 0, number, 1.0)
 
 
 def _merged(parts: dict[str, Floats], more: dict[str, Floats]) -> dict[str, Floats]:
