@@ -31,7 +31,7 @@ from genomes.convolutional import (
     numbered,
     shape_of,
 )
-from genomes.genes import Gene
+from genomes.genes import Gene, role_of
 from genomes.options import CommonOptions, Sizes, Switchable, different, one_or_more
 from genomes.space import Genome
 
@@ -119,6 +119,10 @@ class BlocksSpace(ConvolutionalSpace):
     example_shape = (3, 32, 32)
     dimensions = (2,)
     input_form = "(channels, rows, columns)"
+
+    def option_of(self, gene: Gene) -> str:
+        """The option that says which choices a gene has: blocks for slots."""
+        return "blocks" if role_of(gene.name).endswith(".slot") else super().option_of(gene)
 
     def _layer_genes(self) -> Iterator[Gene]:
         options = self.options
