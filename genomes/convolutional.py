@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genomes.architecture import (
     INPUT,
+    PHASES,
     Architecture,
     Coding,
     Domain,
@@ -289,7 +290,12 @@ class ConvolutionalSpace(SearchSpace):
         )
 
     def _coding(self, chosen: Chosen) -> Coding:
-        return "direct" if self.frames else cast(Coding, chosen.word("coding"))
+        coding = "direct" if self.frames else chosen.word("coding")
+        if coding == "phase" and chosen.number("time_steps") == PHASES:  # one period is radix
+            if "radix" in self.options.codings:
+                chosen.alike["coding"] = "radix"
+            coding = "radix"
+        return cast(Coding, coding)
 
     def _exit(self, chosen: Chosen, layers: Sequence[Layer]) -> Exit | None:
         if sum(layer.is_readout for layer in layers) > 1:
