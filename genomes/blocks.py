@@ -158,7 +158,7 @@ class BlocksSpace(ConvolutionalSpace):
         """The genome (genes,) with its idle slots last in their stages, inactive genes at 0."""
         checked = self.checked(genome)
         felt = self._felt(checked)
-        found = np.where(felt, checked, 0)
+        found = super().canonical(checked)
         for _, slots in self._stages:
             busy = [slot for slot in slots if not self._idle(slot, found, felt)]
             idle = [slot for slot in slots if slot not in busy]
