@@ -12,12 +12,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.activity import plot_activity
     from analysis.architecture_figure import figure_of_architecture
     from analysis.breakdowns import figure_of_cost, figure_of_costs
     from analysis.class_maps import figure_of_class_map
     from analysis.convergence import plot_best, plot_hypervolume
     from analysis.costs import plot_components, plot_layers
     from analysis.effects import figure_of_effects, save_effects
+    from analysis.exits import figure_of_exits
     from analysis.figures import save_figures
     from analysis.fronts import plot_front, plot_pairs, plot_parallel
     from analysis.precision import figure_of_precision
@@ -30,10 +32,12 @@ __all__ = [
     "figure_of_cost",
     "figure_of_costs",
     "figure_of_effects",
+    "figure_of_exits",
     "figure_of_precision",
     "figure_of_recosting",
     "figure_of_sensitivity",
     "figure_of_sweep",
+    "plot_activity",
     "plot_best",
     "plot_components",
     "plot_front",
@@ -51,10 +55,12 @@ _HOMES = {
     "figure_of_cost": "analysis.breakdowns",
     "figure_of_costs": "analysis.breakdowns",
     "figure_of_effects": "analysis.effects",
+    "figure_of_exits": "analysis.exits",
     "figure_of_precision": "analysis.precision",
     "figure_of_recosting": "analysis.recosting",
     "figure_of_sensitivity": "analysis.sweeps",
     "figure_of_sweep": "analysis.sweeps",
+    "plot_activity": "analysis.activity",
     "plot_best": "analysis.convergence",
     "plot_components": "analysis.costs",
     "plot_front": "analysis.fronts",

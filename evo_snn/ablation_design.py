@@ -271,8 +271,8 @@ def _block(space: DesignSpace, full: Genome, place: int, among: int) -> tuple[Bl
     for choice in range(len(gene)):
         changed = full.copy()
         changed[place] = choice
-        canonical = space.canonical(changed)
-        if (canonical != changed)[space.active(canonical)].any():
+        canonical = space.canonical(changed)  # which may write the same network otherwise
+        if (canonical != changed)[len(space.network.genes) :].any():
             keys.append(None)  # a chip that cannot be made was repaired: another gene moved too
             continue
         keys.append(space.key(canonical))

@@ -124,7 +124,9 @@ def cnn_energy(
     if digital.model != "digital":
         raise RequestError("technology", digital.name, "a chip of the model 'digital'")
     workload = architecture.workload.with_rates(rates)
-    bits = read_bits(architecture)
+    read = read_bits(architecture)
+    # a layer with groups of channels of other bits is several in a workload
+    bits = {part.name: read[one.name] for one in architecture.layers for part in one.parts}
     return CNNEnergy(
         technology=digital.name,
         memory=memory if isinstance(memory, str) else memory.name,

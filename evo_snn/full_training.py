@@ -90,7 +90,7 @@ def train(
         chip (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
         From a CNN also ``conversion``, ``percentile`` and the test accuracies ``cnn``,
         ``quantized_cnn`` and ``converted`` (`evo_snn.from_cnn.Converted.told`), and ``energies``
-        (`evo_snn.cnn_energy.CNNEnergy`).
+        (`evo_snn.cnn_energy.CNNEnergy`); what training took is then that of the spiking network.
 
     Raises:
         RequestError: an unknown key, fewer than one epoch, a kernel that cannot work here, a data

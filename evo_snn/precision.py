@@ -103,7 +103,7 @@ def precision(
     grid = checked_grid(architecture, steps or usual, bits or {*BITS, own[1]})
     if train is not None and train < 1:
         raise RequestError("--train", train, "1 or more")
-    origin, tensors = _weights(run, candidate.key)
+    origin, tensors = weights_of(run, candidate.key)
     settings = run.config.training
     device = str(checked_device(settings.device))
     data = data_of(run, accept)
@@ -147,11 +147,11 @@ def checked_grid(
 
 def at_precision(architecture: Architecture, steps: int, bits: int) -> Architecture:
     """The same network with other time steps, and all weights of so many bits."""
-    layers = tuple(replace(layer, weight_bits=bits) for layer in architecture.layers)
+    layers = tuple(replace(layer, weight_bits=bits, group_bits=()) for layer in architecture.layers)
     return replace(architecture, time_steps=steps, layers=layers)
 
 
-def _weights(run: Run, key: str) -> tuple[str, Mapping[str, Tensor]]:
+def weights_of(run: Run, key: str) -> tuple[str, Mapping[str, Tensor]]:
     """Where the best weights of a design are from, and they."""
     found = weights_of_trained(run.folder, key)
     if found is not None:

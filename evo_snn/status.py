@@ -64,6 +64,7 @@ class Status:
         seconds_left: An estimate of what is left; None where there is nothing to go by.
         disk_bytes: What the folder holds.
         sessions: Each time that a process worked on it, with its environment.
+        leaky: Why its accuracies flatter; "" where they do not.
     """
 
     folder: Path
@@ -85,6 +86,7 @@ class Status:
     seconds_left: float | None
     disk_bytes: int
     sessions: tuple[SessionRecord, ...]
+    leaky: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """The status as JSON."""
@@ -140,6 +142,7 @@ def status_of(store: Store) -> Status:
         else seconds_left(generations, candidates, planned),
         disk_bytes=disk_bytes(store.folder),
         sessions=tuple(sessions),
+        leaky=str(store.meta("leaky", "")),
     )
 
 

@@ -14,7 +14,15 @@ from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
-from genomes.quantizers import Part, Quantizer, largest_level, parts_of, stored_bits
+from genomes.quantizers import (
+    COLUMN_ROWS,
+    Part,
+    Quantizer,
+    largest_level,
+    parts_of,
+    removed_columns,
+    stored_bits,
+)
 from genomes.workload import ConvLayer, LinearLayer, Workload
 
 NeuronKind = Literal["lif_box", "lif", "iaf"]
@@ -110,9 +118,12 @@ class Layer:
         group_bits: width of the weights of each group of output channels, which lie one behind the
             other and differ by one channel at most; empty where all are equal, and of a read-out,
             whose classes have one scale.
+        removed: share of the columns that a chip leaves out, in each part and in each block of
+            rows; a column is an output channel in a block. Zero of a read-out.
+        column_rows: rows of a block, which are input channels times kernel positions.
 
     Raises:
-        ValueError: more groups than channels, or groups of a read-out.
+        ValueError: more groups than channels, or groups or removed columns of a read-out.
     """
 
     name: str
@@ -135,8 +146,12 @@ class Layer:
     domain: Domain = "memory"
     quantizer: Quantizer = "uniform"
     group_bits: tuple[int, ...] = ()
+    removed: float = 0.0
+    column_rows: int = COLUMN_ROWS
 
     def __post_init__(self) -> None:
+        if not 0 <= self.removed < 1 or (self.removed and self.is_readout):
+            raise ValueError(f"layer {self.name!r} cannot lose {self.removed} of its columns")
         if len(self.group_bits) > self.out_channels or (self.group_bits and self.is_readout):
             raise ValueError(f"layer {self.name!r} cannot have the group bits {self.group_bits}")
 
@@ -188,14 +203,20 @@ class Layer:
         return prod(self.weight_shape)
 
     @property
+    def stored_weights(self) -> int:
+        """Number of weights that are not in removed columns."""
+        removed = sum(removed_columns(part.channels, self.removed) for part in self.parts)
+        return self.weights // self.out_channels * (self.out_channels - removed)
+
+    @property
     def parameters(self) -> int:
         """Weights, and the scale and bias of each output channel (see docs/decisions.md)."""
-        return self.weights + 2 * self.out_channels
+        return self.stored_weights + 2 * self.out_channels
 
     @property
     def operations(self) -> int:
         """Synaptic operations of one time step when every input is active."""
-        return self.weights * prod(self.out_shape[1:])
+        return self.stored_weights * prod(self.out_shape[1:])
 
 
 @dataclass(frozen=True)
@@ -208,11 +229,14 @@ class Link:
             beyond the border counts as zero.
         delayed: whether it is the current of the time step before: temporal feedback. In the first
             time step it is zero.
+        spikes: whether it is not the source's current, but the map that layers read of it, each
+            spike a current of 1. It cannot be delayed.
     """
 
     source: str
     window: int = 1
     delayed: bool = False
+    spikes: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,11 +247,20 @@ class Node:
         name: as a layer's; layers read its spikes under it.
         links: what is added up, at least one.
         neuron: None where no layer reads its spikes.
+        pool: window of the maximum (OR) of its spikes that layers read, one entry a spatial
+            dimension; empty for none. The layer that carries it has the same ``pool``.
     """
 
     name: str
     links: tuple[Link, ...]
     neuron: Neuron | None
+    pool: tuple[int, ...] = ()
+
+    def stored_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(channels, *spatial) of the map that layers read of a current of some shape."""
+        if not self.pool:
+            return shape
+        return (shape[0], *(n // p for n, p in zip(shape[1:], self.pool, strict=True)))
 
 
 Element = Layer | Node
@@ -289,7 +322,8 @@ class Architecture:
         currents: dict[str, tuple[int, ...]] = {}
         for layer in self.order:
             if isinstance(layer, Node):
-                shapes[layer.name] = currents[layer.name] = _summed_shape(layer, currents)
+                currents[layer.name] = _summed_shape(layer, currents, shapes)
+                shapes[layer.name] = layer.stored_shape(currents[layer.name])
                 continue
             given = shapes.get(layer.source)
             if given is None or folded_shape(given, layer.folded) != layer.in_shape:
@@ -312,6 +346,8 @@ class Architecture:
     def _check_delays(self, currents: Mapping[str, tuple[int, ...]]) -> None:
         for node in self.nodes:
             for link in node.links:
+                if link.delayed and link.spikes:
+                    raise ValueError(f"node {node.name!r} cannot add earlier spikes")
                 if link.delayed and currents.get(link.source) != currents[node.name]:
                     raise ValueError(
                         f"node {node.name!r} of {currents[node.name]} cannot add {link.source!r}, "
@@ -378,16 +414,22 @@ class Architecture:
     def current_shapes(self) -> dict[str, tuple[int, ...]]:
         """(channels, *spatial) of the current of each layer and node."""
         shapes: dict[str, tuple[int, ...]] = {}
+        stored: dict[str, tuple[int, ...]] = {}
         for one in self.order:
-            shapes[one.name] = (
-                _summed_shape(one, shapes) if isinstance(one, Node) else one.neuron_shape
-            )
+            if isinstance(one, Node):
+                shapes[one.name] = _summed_shape(one, shapes, stored)
+                stored[one.name] = one.stored_shape(shapes[one.name])
+            else:
+                shapes[one.name], stored[one.name] = one.neuron_shape, one.stored_shape
         return shapes
 
     @cached_property
     def drivers(self) -> dict[str, tuple[str, ...]]:
         """Node → the layers whose currents reach it, by way of other nodes too."""
-        links = {node.name: [link.source for link in node.links] for node in self.nodes}
+        links = {
+            node.name: [link.source for link in node.links if not link.spikes]
+            for node in self.nodes
+        }
 
         def reached(name: str, seen: set[str]) -> set[str]:
             for source in links.get(name, ()):
@@ -519,7 +561,7 @@ class Architecture:
         return cls(**parts)
 
 
-_RARE = ("folded", "joins", "domain", "quantizer", "group_bits")
+_RARE = (*("folded", "joins", "domain", "quantizer", "group_bits", "removed", "column_rows"),)
 """Fields of a layer that its description leaves out at their defaults."""
 
 
@@ -546,9 +588,13 @@ def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _summed_shape(node: Node, currents: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+def _summed_shape(
+    node: Node, currents: Mapping[str, tuple[int, ...]], maps: Mapping[str, tuple[int, ...]]
+) -> tuple[int, ...]:
     """The shape of a node's sum: that of all currents of the same time step."""
-    shapes = {currents[link.source] for link in node.links if not link.delayed}
+    shapes = {
+        (maps if link.spikes else currents)[link.source] for link in node.links if not link.delayed
+    }
     if len(shapes) != 1:
         raise ValueError(f"node {node.name!r} adds {sorted(shapes)}, which are no single shape")
     return shapes.pop()
@@ -610,7 +656,7 @@ def _carriers(architecture: Architecture) -> dict[str, str]:
     layers = {layer.name for layer in architecture.layers}
     carriers: dict[str, str] = {}
     for node in (one for one in architecture.order if isinstance(one, Node)):
-        now = [link.source for link in node.links if not link.delayed]
+        now = [link.source for link in node.links if not (link.delayed or link.spikes)]
         own = next((one for one in now if one in layers and one not in carriers.values()), now[0])
         carriers[node.name] = carriers.get(own, own)
     return carriers
@@ -626,13 +672,29 @@ def _neuron_loads(architecture: Architecture) -> list[_NeuronLoad]:
             bits = accumulator_bits(layer, architecture.time_steps)
             loads[layer.name] = _NeuronLoad(bits, 1)
     for node in architecture.nodes:
-        load = loads[architecture.carriers[node.name]]
+        load = loads[architecture.carriers[_adder(architecture, node).name]]
         added = len(node.links) - 1 + sum(_window_sums(architecture, link) for link in node.links)
         if node.neuron:
             load.add(node.neuron, added)
         else:
             load.currents += added
     return list(loads.values())
+
+
+def _adder(architecture: Architecture, node: Node) -> Node:
+    """The node whose neurons' adders make a node's sum: its own, or the next ones that get it."""
+    while node.neuron is None:
+        following = (
+            one
+            for one in architecture.nodes
+            for link in one.links
+            if link.source == node.name and not link.delayed
+        )
+        after = next(following, None)
+        if after is None:
+            break
+        node = after
+    return node
 
 
 def _window_sums(architecture: Architecture, link: Link) -> int:
@@ -679,13 +741,19 @@ def _workload_layer(
 
 def _by_part(layer: Layer, work: ConvLayer | LinearLayer) -> Iterator[ConvLayer | LinearLayer]:
     """The matrices of a layer: one for each of its parts, with the neurons of its channels."""
-    if len(layer.parts) == 1:
+    if len(layer.parts) == 1 and not layer.removed:
         yield work
         return
     outputs = "out_channels" if layer.kernel else "out_features"
     for part in layer.parts:
-        bits = stored_bits(part.weight_bits, layer.quantizer)
-        changes = {"name": part.name, outputs: part.channels, "weight_bits": bits}
+        kept = part.channels - removed_columns(part.channels, layer.removed)
+        changes = {
+            "name": part.name,
+            outputs: part.channels,
+            "weight_bits": stored_bits(part.weight_bits, layer.quantizer),
+            "column_share": kept / part.channels,
+            "column_rows": layer.column_rows,
+        }
         yield work.model_copy(update=changes)
 
 
@@ -698,4 +766,5 @@ def _layer_from(document: Mapping[str, Any]) -> Layer:
 def _node_from(document: Mapping[str, Any]) -> Node:
     neuron = document["neuron"]
     links = tuple(Link(**link) for link in document["links"])
-    return Node(document["name"], links, Neuron(**neuron) if neuron else None)
+    pool = tuple(document.get("pool", ()))
+    return Node(document["name"], links, Neuron(**neuron) if neuron else None, pool)

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from genomes.cells import CellularSpace, Operation, StageOptions
 from genomes.convolutional import numbered
-from genomes.genes import Gene
+from genomes.genes import Gene, role_of
 from genomes.options import CommonOptions, Sizes, different, one_or_more
 
 OperationName = Literal["none", "skip", "conv1x1", "conv3x3", "avgpool3x3"]
@@ -81,6 +81,11 @@ class CellSpace(CellularSpace):
     def backward(self) -> tuple[str, ...]:
         """The operations of backward links."""
         return self.options.backward_operations
+
+    def option_of(self, gene: Gene) -> str:
+        """The option that says which choices a gene has: operations for links."""
+        links = {"edge": "operations", "back": "backward_operations"}
+        return links.get(role_of(gene.name).rpartition(".")[-1]) or super().option_of(gene)
 
     @cached_property
     def wirings(self) -> Mapping[str, Sequence[str]]:

@@ -153,8 +153,7 @@ class CellularSpace(ConvolutionalSpace):
 
     def canonical(self, genome: ArrayLike) -> Genome:
         """One genome (genes,) for all that write the same cells, its inactive genes at 0."""
-        checked = self.checked(genome)
-        found = np.where(self._felt(checked), checked, 0)
+        found = super().canonical(genome)
         for wiring in self.wirings:
             self._rewrite(found, wiring)
         return found
@@ -313,7 +312,7 @@ class CellularSpace(ConvolutionalSpace):
         wiring = next(name for name, cells in self.wirings.items() if cell in cells)
         chosen_of = {pair: chosen.word(f"{wiring}.{slot(pair)}") for pair in FORWARD}
         nodes = living(pair for pair, name in chosen_of.items() if name != "none")
-        if self.backward != ("none",):
+        if self.backward != ("none",) and chosen.number("time_steps") > 1:
             for pair in BACKWARD:
                 if nodes.issuperset(pair):
                     chosen_of[pair] = chosen.word(f"{wiring}.{slot(pair)}")

@@ -35,7 +35,7 @@ from genomes.architecture import (
 from genomes.errors import RequestError
 from genomes.genes import Choice, Gene
 from genomes.options import CommonOptions, decisions, switched_on
-from genomes.space import SearchSpace
+from genomes.space import Genome, SearchSpace
 from genomes.weight_genes import READOUT, check_weights, chosen_weights, weight_genes
 
 
@@ -66,6 +66,7 @@ class Chosen:
 
     Attributes:
         felt: the genes that were.
+        alike: by gene the first of all choices that mean what its choice means, see `means`.
 
     Args:
         values: the genome's choices.
@@ -75,6 +76,11 @@ class Chosen:
     def __init__(self, values: Mapping[str, Choice], fixed: Mapping[str, Choice]) -> None:
         self._values, self._fixed = values, fixed
         self.felt: set[str] = set()
+        self.alike: dict[str, Choice] = {}
+
+    def means(self, gene: str, first: Choice) -> None:
+        """Say that the gene's choice makes the same network as ``first``, an earlier one or it."""
+        self.alike[gene] = first
 
     def number(self, gene: str) -> int:
         """The choice of a gene of whole numbers."""
@@ -235,6 +241,20 @@ class ConvolutionalSpace(SearchSpace):
         chosen = self._chosen(genome)
         self._network(chosen)
         return np.array([gene.name in chosen.felt for gene in self.genes])
+
+    def canonical(self, genome: ArrayLike) -> Genome:
+        """The genome (genes,), inactive genes at 0 and others at the first choice that is alike."""
+        chosen = self._chosen(genome)
+        self._network(chosen)
+        return np.array(
+            [
+                gene.choices.index(chosen.alike.get(gene.name, gene.choices[value]))
+                if gene.name in chosen.felt
+                else 0
+                for gene, value in zip(self.genes, self.checked(genome), strict=True)
+            ],
+            dtype=np.int64,
+        )
 
     def decode(self, genome: ArrayLike) -> Architecture:
         """The architecture of a genome (genes,)."""

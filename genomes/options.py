@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from genomes.architecture import Coding, Domain, NeuronKind, Reset, Surrogate
 from genomes.genes import Choice, Gene, GeneKind
-from genomes.quantizers import MOST_BITS, Quantizer
+from genomes.quantizers import COLUMN_ROWS, MOST_BITS, Quantizer
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Switchable:
     Attributes:
         gene: the gene's name; of each layer's own, the last part of it. No other decision has it.
         kind: of the gene.
-        of: the whole network, or each layer.
+        of: the whole network, each layer, or each stage, whose genes the space makes itself.
     """
 
     gene: str
     kind: GeneKind = "ordered"
-    of: Literal["network", "layer"] = "network"
+    of: Literal["network", "layer", "stage"] = "network"
 
 
 def one_or_more(value: Any) -> Any:
@@ -97,6 +97,14 @@ class CommonOptions(BaseModel):
         ge=1,
         le=16,
         description="groups of a layer's output channels that have bits of their own",
+    )
+    removed_columns: Annotated[
+        tuple[Annotated[Real, Field(ge=0, lt=1)], ...],
+        Field(min_length=1),
+        AfterValidator(ascending),
+    ] = Field((0.0,), description="share of a layer's crossbar columns that are left out")
+    column_rows: PositiveInt = Field(
+        COLUMN_ROWS, description="rows of a column that is left out: the height of a crossbar"
     )
     quantizers: Annotated[
         tuple[Quantizer, ...],

@@ -83,3 +83,12 @@ def parts_of(name: str, channels: int, bits: Sequence[int]) -> tuple[Part, ...]:
         )
         for number, (width, groups) in enumerate(runs, start=1)
     )
+
+
+COLUMN_ROWS = 128
+"""Rows of a column that can be removed, where nobody says: the height of a usual crossbar."""
+
+
+def removed_columns(channels: int, share: float) -> int:
+    """How many of a part's columns are removed in each block of rows; one stays at least."""
+    return min(channels - 1, int(share * channels + 1e-9))

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from genomes.blocks import BlocksSpace
 from genomes.cell import CellSpace
 from genomes.errors import RequestError, request_error, unknown_name
 from genomes.hyperspectral import HyperspectralSpace
@@ -27,6 +28,7 @@ OWN_SPACES: Mapping[str, type[SearchSpace]] = {
         PlainSpace,
         CellSpace,
         SpikenasBenchSpace,
+        BlocksSpace,
         HyperspectralSpace,
         SpectrumSpace,
         SignalSpace,

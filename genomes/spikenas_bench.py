@@ -31,6 +31,7 @@ from genomes.options import (
     switched_on,
 )
 from genomes.quantizers import MOST_BITS
+from genomes.weight_genes import removal_genes
 from genomes.wiring import FORWARD
 
 OPERATIONS = (
@@ -71,6 +72,7 @@ class _FixedOptions(CommonOptions):
         AfterValidator(ascending),
         Switchable("weight_bits", of="layer"),
     ] = Field((8,), description="bits of a layer's weights; several make a gene for each layer")
+    bit_groups: Integer = Field(1, ge=1, le=1, description="a layer's weights have one width here")
     time_steps: Annotated[
         tuple[Annotated[Integer, Field(ge=1, le=128)], ...],
         *_GIVEN,
@@ -131,6 +133,7 @@ class SpikenasBenchSpace(CellularSpace):
 
     def _genes_of_any_layer(self, name: str) -> Iterator[Gene]:
         yield from switched_on(self.options, name)
+        yield from removal_genes(self.options, name)
 
     def _layer_genes(self) -> Iterator[Gene]:
         yield from self._genes_of_any_layer("stem")

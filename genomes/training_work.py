@@ -58,7 +58,7 @@ def training_work(architecture: Architecture, workload: Workload) -> TrainingWor
         workload: of the same layers, with their spike rates.
     """
     products = additions = active = 0.0
-    for layer, load in zip(architecture.layers, workload.layers, strict=True):
+    for (layer, _), load in zip(architecture.parts, workload.layers, strict=True):
         reads_input = layer.source == INPUT
         steps = 1 if reads_input and architecture.static else architecture.time_steps
         operations = float(load.operations * steps)

@@ -6,12 +6,19 @@ where it makes a difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from genomes.errors import RequestError
 from genomes.genes import Gene
-from genomes.quantizers import POWER_BITS, Quantizer
+from genomes.quantizers import (
+    COLUMN_ROWS,
+    POWER_BITS,
+    Part,
+    Quantizer,
+    parts_of,
+    removed_columns,
+)
 
 if TYPE_CHECKING:
     from genomes.convolutional import Chosen
@@ -28,6 +35,8 @@ class Weights(TypedDict):
     weight_bits: int
     group_bits: tuple[int, ...]
     quantizer: Quantizer
+    removed: float
+    column_rows: int
 
 
 def check_weights(options: CommonOptions) -> None:
@@ -47,9 +56,16 @@ def check_weights(options: CommonOptions) -> None:
 
 
 def weight_genes(options: CommonOptions, layer: str) -> Iterator[Gene]:
-    """The genes of the bits of the layer of that name; ``switched_on`` gives the others."""
-    for name in _bit_genes(layer, options.bit_groups):
+    """The genes of bits and of removed columns of a layer; ``switched_on`` gives the others."""
+    for name in _bit_genes(layer, options):
         yield Gene(name, options.weight_bits)
+    yield from removal_genes(options, layer)
+
+
+def removal_genes(options: CommonOptions, layer: str) -> Iterator[Gene]:
+    """The gene of the removed columns of the layer of that name, where there is one."""
+    if layer != READOUT and len(options.removed_columns) > 1:
+        yield Gene(f"{layer}.removed", options.removed_columns)
 
 
 def chosen_weights(chosen: Chosen, options: CommonOptions, layer: str, channels: int) -> Weights:
@@ -61,20 +77,41 @@ def chosen_weights(chosen: Chosen, options: CommonOptions, layer: str, channels:
         layer: its name.
         channels: its output channels; more groups than these are not felt.
     """
-    names = _bit_genes(layer, options.bit_groups)[:channels]
+    names = _bit_genes(layer, options)[:channels]
     bits = tuple(chosen.number(name) for name in names)
     quantizer: Quantizer = "uniform"
     if set(bits) & set(POWER_BITS):
         quantizer = cast(Quantizer, chosen.word(f"{layer}.quantizer"))
+    removed = 0.0
+    if layer != READOUT:
+        removed = _removed(chosen, options, layer, parts_of(layer, channels, bits))
     return {
         "weight_bits": max(bits),
         "group_bits": bits if len(set(bits)) > 1 else (),
         "quantizer": quantizer,
+        "removed": removed,
+        "column_rows": options.column_rows if removed else COLUMN_ROWS,
     }
 
 
-def _bit_genes(layer: str, groups: int) -> list[str]:
+def _removed(chosen: Chosen, options: CommonOptions, layer: str, parts: Sequence[Part]) -> float:
+    """The share of columns that are left out; of shares that leave out the same, the first."""
+
+    def numbers(share: float) -> tuple[int, ...]:
+        return tuple(removed_columns(part.channels, share) for part in parts)
+
+    shares = options.removed_columns
+    found = shares[0]
+    if len({numbers(share) for share in shares}) > 1:
+        gene = f"{layer}.removed"
+        asked = numbers(chosen.real(gene))
+        found = next(share for share in shares if numbers(share) == asked)
+        chosen.means(gene, found)
+    return found if any(numbers(found)) else 0.0
+
+
+def _bit_genes(layer: str, options: CommonOptions) -> list[str]:
     """Names of the genes of bits, by group of output channels; a read-out has one group."""
-    if groups == 1 or layer == READOUT:
+    if options.bit_groups == 1 or layer == READOUT or len(options.weight_bits) == 1:
         return [f"{layer}.weight_bits"]
-    return [f"{layer}.weight_bits.{k}" for k in range(1, groups + 1)]
+    return [f"{layer}.weight_bits.{k}" for k in range(1, options.bit_groups + 1)]

@@ -28,6 +28,7 @@ from pydantic import (
 
 from genomes.documents import read_json
 from genomes.errors import RequestError, field_path, first_error, request_error, unknown_name
+from genomes.quantizers import COLUMN_ROWS
 
 SCHEMA: Literal["evo-snn workload 1"] = "evo-snn workload 1"
 
@@ -88,6 +89,10 @@ class Layer(BaseModel):
         populations: Neurons an output value: where several, of other thresholds, are driven by the
             same sum, each has its own state and sends its own spikes.
         executed: Share of the inferences that come to this layer; the others ended before it.
+        column_share: Share of the columns that exist: in each block of `column_rows` rows of a
+            group's matrix the same number of output channels has no weights at all, not the same
+            ones in every block.
+        column_rows: Rows of such a block, the last one of which may have fewer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,6 +111,8 @@ class Layer(BaseModel):
     current_inputs: Annotated[Whole, Field(ge=0, le=1024)] = 0
     populations: Annotated[Whole, Field(ge=1, le=1024)] = 1
     executed: Rate = 1.0
+    column_share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)] = 1.0
+    column_rows: Count = COLUMN_ROWS
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -280,7 +287,13 @@ AnyLayer = Annotated[ConvLayer | LinearLayer, Field(discriminator="kind")]
 
 
 #: Fields that a document leaves out where they are at their defaults.
-_RARE = {"current_inputs": 0, "populations": 1, "executed": 1.0}
+_RARE = {
+    "current_inputs": 0,
+    "populations": 1,
+    "executed": 1.0,
+    "column_share": 1.0,
+    "column_rows": COLUMN_ROWS,
+}
 
 
 class Workload(BaseModel):

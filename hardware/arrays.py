@@ -52,6 +52,8 @@ class LayerArrays:
         current_inputs: Further currents added to what drives the neurons.
         populations: Neurons an output value.
         executed: Share of the inferences that come to the layer.
+        column_share: Share of the columns of each block of rows that exist.
+        column_rows: Rows of such a block.
     """
 
     timesteps: Floats
@@ -80,6 +82,8 @@ class LayerArrays:
     current_inputs: Floats
     populations: Floats
     executed: Floats
+    column_share: Floats
+    column_rows: Floats
 
     @property
     def memory(self) -> Floats:
@@ -127,7 +131,7 @@ class LayerArrays:
 _OWN = (
     "in_channels", "out_channels", "groups", "weight_bits", "input_bits", "input_rate",
     "output_rate", "state_bits", "residual_inputs", "current_inputs", "populations", "executed",
-    "digital", "static", "average_pool",
+    "column_share", "column_rows", "digital", "static", "average_pool",
 )  # fmt: skip
 _SHAPE = (
     "kernel", "kernel_height", "input_positions", "height", "positions", "unpadded_positions",
@@ -139,8 +143,8 @@ _ZERO = ("input_rate", "output_rate", "state_bits", "residual_inputs", "current_
 # one look into a layer's fields: a search costs populations, and attributes are slow one by one
 _COMMON = itemgetter(
     "weight_bits", "input_bits", "input_rate", "output_rate", "neuron_state_bits",
-    "residual_inputs", "current_inputs", "populations", "executed", "domain", "static_input",
-    "pool_kind",
+    "residual_inputs", "current_inputs", "populations", "executed", "column_share", "column_rows",
+    "domain", "static_input", "pool_kind",
 )  # fmt: skip
 _CHANNELS = itemgetter("in_channels", "out_channels", "groups")
 _SIZES = itemgetter("kernel", "stride", "in_size", "out_size", "pool")

@@ -53,8 +53,10 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     layer_time = added(latency)
     layer_tiles, layer_area = _by_layer(parts, added(own))
     cells = chip.number("crossbar_rows") * chip.number("crossbar_columns")
-    used = total(layers.memory * layers.weights * parts.mapping.slices * parts.mapping.copies)
-    weight_bits = layers.present * layers.weights * layers.weight_bits
+    mapping = parts.mapping
+    built = layers.weights * np.where(layers.digital > 0, 1.0, mapping.column_share)
+    used = total(layers.memory * built * mapping.slices * mapping.copies)
+    weight_bits = layers.present * built * layers.weight_bits + _table_bits(parts)
     return Breakdown(
         area=area,
         layer_area=layer_area,
@@ -86,7 +88,8 @@ def _own_areas(parts: Inventory) -> dict[str, Floats]:
         "array": parts.crossbars * units.cell_area,
         "driver": parts.crossbars * units.driver_area,
         "adc": parts.crossbars * units.adc_area,
-        "accumulation": _accumulator_bits(parts, logic.adder_area, logic.register_area),
+        "accumulation": _accumulator_bits(parts, logic.adder_area, logic.register_area)
+        + _table_bits(parts) * logic.sram_area,
         "neuron": parts.neuron_units * neuron,
         "membrane": (parts.state_bits + parts.constant_bits) * logic.sram_area,
         "buffer": parts.buffer_bits * logic.sram_area,
@@ -95,6 +98,11 @@ def _own_areas(parts: Inventory) -> dict[str, Floats]:
         "other": parts.pool_units * pool,
     }
     return {name: values / density for name, values in areas.items()}
+
+
+def _table_bits(parts: Inventory) -> Floats:
+    """Bits of the table that says to which output each column of a row block belongs, (n, L)."""
+    return parts.placed_sums * parts.place_bits
 
 
 def _shared_areas(parts: Inventory) -> dict[str, Floats]:
@@ -183,6 +191,7 @@ def _accumulation_energy(parts: Inventory) -> Floats:
             conversions * sliced * shift_add
             + layers.out_channels * parts.output_additions * merge
             + counting
+            + _table_bits(parts) * logic.sram_read
         )
     )
 
@@ -197,7 +206,7 @@ def _buffer_energy(parts: Inventory) -> Floats:
     residual_bits = residual * parts.map_bits
     return layers.present * (
         mapping.passes * (inputs * logic.sram_write + fetched * logic.sram_read)
-        + held * (logic.sram_write + layers.steps * logic.sram_read)
+        + held * (layers.executed * logic.sram_write + layers.steps * logic.sram_read)
         + layers.steps * residual_bits * (logic.sram_write + logic.sram_read)
     )
 
@@ -207,7 +216,8 @@ def _wire_energy(parts: Inventory, side: Floats) -> Floats:
     layers, mapping, chip = parts.layers, parts.mapping, parts.chip
     wire = chip.number("wire_energy_fj_per_mm") * FJ / MM * _MEAN_DISTANCE
     inputs = layers.groups * mapping.rows * mapping.column_blocks * _toggle(layers.input_rate)
-    sums = layers.out_channels * mapping.row_blocks * parts.converted_bits
+    built = layers.out_channels * mapping.column_share
+    sums = built * mapping.row_blocks * parts.converted_bits
     in_tile = mapping.vectors * (inputs + sums * chip.number("sum_toggle")) * _tile_side(parts)
     sent = layers.steps * layers.stored_positions * _sent_bits(parts)
     across = sent * _toggle(_stored_rate(layers)) * side
@@ -272,7 +282,7 @@ def _latencies(parts: Inventory, side: Floats) -> dict[str, Floats]:
 def _leakage_power(parts: Inventory, side: Floats) -> Floats:
     """Leakage in W, (n,), of all parts for which the chip has a figure."""
     logic, chip = parts.logic, parts.chip
-    bits = parts.state_bits + parts.constant_bits + parts.buffer_bits
+    bits = parts.state_bits + parts.constant_bits + parts.buffer_bits + _table_bits(parts)
     weights = parts.layers.digital * parts.layers.weights * parts.layers.weight_bits
     neuron_leakage = chip.number("neuron_leakage_nw") * NW
     neurons = parts.neuron_units * _neuron_bits(parts, neuron_leakage, logic.adder_leakage)

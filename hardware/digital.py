@@ -1,8 +1,8 @@
 """A digital accelerator: multipliers, adders and SRAM, for comparison with crossbars.
 
 All layers run one after the other on the same units, whatever domain the workload gives them. An
-input of one bit is accumulated, a wider one multiplied first. Equations, meanings and limits are in
-docs/digital.md.
+input of one bit is accumulated, a wider one multiplied first. Removed columns save nothing here:
+all weights are stored and multiplied. Equations, meanings and limits are in docs/digital.md.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def _buffer_bits(layers: LayerArrays, chip: Chip, counts: _Counts) -> Floats:
     residual = layers.residual_inputs * layers.out_channels * layers.stored_positions
     return (
         counts.runs * inputs * layers.input_bits
-        + counts.held_bits * (1 + layers.steps)
+        + counts.held_bits * (layers.executed + layers.steps)
         + layers.present * layers.steps * 2 * residual * counts.map_bits
     )
 

@@ -37,6 +37,9 @@ class Inventory:
         held: Sums that are kept for all time steps, as the input is the same in each.
         map_bits: Bits of one value of the stored map: 1, or wide enough to add residual maps.
         output_additions: Additions of partial sums for one output and pass.
+        placed_sums: Partial sums of one position whose output has to be looked up, since columns
+            were removed: one for each column and row block; all copies have the same table.
+        place_bits: Bits of an output's number in that table; 0 where no column was removed.
         state_bits: Bits of membrane state, all neurons together; none for a single time step.
         constant_bits: Bits of the thresholds and biases, one of each a channel.
         buffer_bits: Bits of input maps, held sums and residual maps.
@@ -62,6 +65,8 @@ class Inventory:
     held: Floats
     map_bits: Floats
     output_additions: Floats
+    placed_sums: Floats
+    place_bits: Floats
     state_bits: Floats
     constant_bits: Floats
     buffer_bits: Floats
@@ -91,6 +96,7 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
     has_state = (layers.state_bits > 0) & (present > 0)
     per_tile = chip.number("crossbars_per_tile")
     tiles = np.ceil(total(crossbars) / per_tile)
+    removed = layers.memory * (mapping.column_share < 1)
     windows = np.ceil(layers.window / 4) * (layers.window > 1)
     return Inventory(
         chip=chip,
@@ -106,7 +112,9 @@ def build(layers: LayerArrays, chip: Chip) -> Inventory:
         pooled_bits=pooled_bits,
         held=held,
         map_bits=map_bits,
-        output_additions=mapping.column_reads + (layers.input_bits > 1),
+        output_additions=mapping.column_reads * mapping.column_share + (layers.input_bits > 1),
+        placed_sums=removed * layers.groups * mapping.columns / mapping.slices * mapping.row_blocks,
+        place_bits=removed * doublings(layers.out_channels),
         state_bits=present * (layers.timesteps > 1) * layers.neurons * layers.state_bits,
         constant_bits=present * 2 * layers.out_channels * layers.populations * layers.state_bits,
         buffer_bits=_buffer_bits(layers, held * pooled_bits, map_bits),

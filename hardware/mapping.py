@@ -22,10 +22,11 @@ class CrossbarMapping:
     diagonal: each has its own rows and columns, and the other cells stay off.
 
     Attributes:
+        column_share: Share of a block's columns that are built, see `column_share`.
         slices: Cells of one weight, side by side.
         shifted_bits: Bits by which slices are shifted against each other, the topmost included.
         rows: Rows of one group's matrix, all row blocks together.
-        columns: Columns of cells of one group's matrix.
+        columns: Columns of cells of one group's matrix, those that are built.
         row_blocks: Crossbars that add up to one output.
         column_blocks: Crossbars over which one group's columns are spread.
         crossbars: Crossbars of one copy of the layer.
@@ -37,6 +38,7 @@ class CrossbarMapping:
         vectors: Positions times passes: input vectors of one inference.
     """
 
+    column_share: Floats
     slices: Floats
     shifted_bits: Floats
     rows: Floats
@@ -65,7 +67,8 @@ def map_layers(layers: LayerArrays, chip: Chip, rows_per_read: int) -> CrossbarM
     by_kernel = chip.word("mapping") == "kernel"
     repeats = layers.kernel if by_kernel else np.ones_like(layers.kernel)
     rows = layers.rows / repeats
-    columns = layers.out_channels / layers.groups * slices
+    share = column_share(layers, chip)
+    columns = np.round(layers.out_channels / layers.groups * share) * slices
     blocks, column_blocks = np.ceil(rows / height), np.ceil(columns / width)
     fitting = np.minimum(np.floor(height / rows), np.floor(width / columns))
     packed = np.clip(fitting, 1.0, layers.groups)
@@ -74,6 +77,7 @@ def map_layers(layers: LayerArrays, chip: Chip, rows_per_read: int) -> CrossbarM
     adcs = np.ceil(width / chip.number("columns_per_adc"))
     passes = layers.input_bits * layers.runs
     return CrossbarMapping(
+        column_share=share,
         slices=slices,
         shifted_bits=shifted_bits,
         rows=rows * repeats,
@@ -88,6 +92,19 @@ def map_layers(layers: LayerArrays, chip: Chip, rows_per_read: int) -> CrossbarM
         passes=passes,
         vectors=layers.positions * passes,
     )
+
+
+def column_share(layers: LayerArrays, chip: Chip) -> Floats:
+    """Share of a row block's columns that a chip builds, (n, L).
+
+    Removed columns need no cells where the rows of a crossbar lie in one block of the removal: a
+    layer has one such block, or crossbars are as high as it or a fraction of it and hold rows of
+    all kernel positions in their order. Elsewhere every column is built, and nothing is saved.
+    """
+    height = chip.number("crossbar_rows")
+    in_order = (chip.word("mapping") != "kernel") | (layers.kernel == 1)
+    fits = (layers.column_rows % height == 0) & in_order
+    return np.where(fits | (layers.rows <= layers.column_rows), layers.column_share, 1.0)
 
 
 def _slices(weight_bits: Floats, chip: Chip) -> tuple[Floats, Floats]:

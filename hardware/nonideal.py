@@ -48,15 +48,19 @@ class Instance:
         cells: (out, rows, S) float32, what each cell adds to a column's sum, in levels: its
             conductance above that of a cell that is off.
         gain: What sums are multiplied by, to make up for drift.
+        kept: (out, rows), 1 for a weight that has cells and 0 for one in a column that is left
+            out; None where all have.
     """
 
     cells: Tensor
     gain: float
+    kept: Tensor | None = None
 
     def levels(self, encoding: Encoding) -> Tensor:
         """(out, rows): the levels that the weights have become."""
         powers = torch.from_numpy(encoding.powers).to(self.cells.dtype)
-        return (self.cells @ powers) * self.gain - encoding.offset
+        offset = encoding.offset if self.kept is None else encoding.offset * self.kept
+        return (self.cells @ powers) * self.gain - offset
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Stored:
         target: (out · rows, S) float32, the cells' levels.
         deviation, drift_mean, drift_deviation, read: The table's figures for each cell, shaped as
             `target`; None where all are zero.
+        kept: See `Instance`. A cell that is not there is never formed and conducts nothing.
     """
 
     shape: tuple[int, int]
@@ -80,10 +85,13 @@ class Stored:
     drift_mean: Tensor | None
     drift_deviation: Tensor | None
     read: Tensor | None
+    kept: Tensor | None = None
 
     @classmethod
-    def of(cls, levels: Tensor, encoding: Encoding, table: CellTable) -> Stored:
-        """Store levels (out, rows), whole numbers."""
+    def of(
+        cls, levels: Tensor, encoding: Encoding, table: CellTable, kept: Tensor | None = None
+    ) -> Stored:
+        """Store levels (out, rows), whole numbers, of which those that are `kept` have cells."""
         codes = (levels.cpu().long() + encoding.largest).flatten()
         cells = encoding.table()
 
@@ -93,6 +101,9 @@ class Stored:
             return torch.from_numpy(values[cells]).float().index_select(0, codes)
 
         target = torch.from_numpy(cells).float().index_select(0, codes)
+        if kept is not None:
+            kept = kept.cpu().float()
+            target = target * kept.view(-1, 1)
         drifts = table.drift_time > 0
         return cls(
             shape=(levels.shape[0], levels.shape[1]),
@@ -103,6 +114,7 @@ class Stored:
             drift_mean=by_cell(table.drift_mean, wanted=drifts),
             drift_deviation=by_cell(table.drift_deviation, wanted=drifts),
             read=by_cell(table.read),
+            kept=kept,
         )
 
 
@@ -120,11 +132,13 @@ def draw(stored: Stored, conditions: Conditions, streams: Streams, wiring: Wirin
     """
     cells = _programmed(stored, streams)
     cells = _with_faults(cells, stored.table.top, conditions, streams)
+    if stored.kept is not None:
+        cells = cells * stored.kept.view(-1, 1)
     gain = _compensation(stored.target, cells) if conditions.drift_compensation else 1.0
     cells = cells.view(*stored.shape, -1)
     if wiring.wire_ohm > 0:
-        cells = _attenuated(cells, stored.table, wiring)
-    return Instance(cells, gain)
+        cells = _attenuated(cells, stored.table, wiring, stored.kept)
+    return Instance(cells, gain, stored.kept)
 
 
 def _compensation(target: Tensor, cells: Tensor) -> float:
@@ -171,7 +185,9 @@ def _with_faults(cells: Tensor, top: int, conditions: Conditions, streams: Strea
     return cells.flatten().index_put((faulty,), stuck).view_as(cells)
 
 
-def _attenuated(cells: Tensor, table: CellTable, wiring: Wiring) -> Tensor:
+def _attenuated(
+    cells: Tensor, table: CellTable, wiring: Wiring, kept: Tensor | None = None
+) -> Tensor:
     """Cells (out, rows, S) as wires let them be felt.
 
     A block that does not fill its crossbar lies next to the drivers and the sense amplifiers.
@@ -185,11 +201,14 @@ def _attenuated(cells: Tensor, table: CellTable, wiring: Wiring) -> Tensor:
         place[height - len(block) :] = block
     where = torch.from_numpy(places)
     conductance = cells.new_zeros(rows + 1, columns + -columns % width)
-    conductance[:rows, :columns] = cells.permute(1, 0, 2).flatten(1).add_(table.floor)
+    floor: Tensor | float = table.floor
+    if kept is not None:
+        floor = table.floor * kept.T.repeat_interleave(slices, 1)
+    conductance[:rows, :columns] = cells.permute(1, 0, 2).flatten(1).add_(floor)
     crossbars = conductance[where].unflatten(2, (-1, width)).transpose(1, 2)
     share = attenuation(crossbars * table.unit_siemens, wiring.wire_ohm, wiring.rate)
     conductance[where] = (crossbars * share).transpose(1, 2).flatten(2)
-    felt = conductance[:rows, :columns] - table.floor
+    felt = conductance[:rows, :columns] - floor
     return felt.view(rows, out, slices).permute(1, 0, 2).contiguous()
 
 

@@ -4,7 +4,8 @@ Agrees with SpikeSim to rounding wherever SpikeSim gives a figure, and goes on w
 (unsorted layers, more than 12, all below one crossbar). Its quirks: only the first five layers
 have membrane memory; a 22-bit word for every input value; crossbars whose area and energy do not
 depend on their size; a latency that counts output values and ignores crossbars; the pooled output
-size counts. Spike rates, weight and input bits, strides, domains and state bits have no effect.
+size counts. Spike rates, weight and input bits, strides, domains, state bits and removed columns
+have no effect.
 
 What it does not define is continued so: a linear layer is a convolution of one position and kernel
 position; a grouped convolution has the crossbars of each group; in one or three dimensions, the

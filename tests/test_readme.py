@@ -65,7 +65,7 @@ def test_the_commands_run(project: Path) -> None:
     budget = [f"--set={key}={value}".replace(" ", "") for key, value in BUDGET.items()]
     wanted = (
         *("init", "evolve", "status", "resume", "front"),
-        *("recost", "estimate", "doctor", "spaces"),
+        *("recost", "ablate", "estimate", "doctor", "spaces"),
     )
     by_name = dict(zip(wanted, lines, strict=True))
     assert all(line.startswith(f"evo-snn {name}") for name, line in by_name.items())
@@ -75,6 +75,7 @@ def test_the_commands_run(project: Path) -> None:
     commands += [by_name[name].split()[1:] for name in ("status", "resume", "front")]
     commands[3][-1] = "3"  # generations, of the small budget
     commands += [["candidates", "run"], ["check", "run"], by_name["recost"].split()[1:]]
+    commands += [[*by_name["ablate"].split()[1:], *budget, "--bases=1", "--genes=neuron"]]
     commands += [by_name["doctor"].split()[1:], *([name] for name in names)]
     for number, command in enumerate(commands):
         place = project / "mine" if number else project

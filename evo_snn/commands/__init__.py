@@ -21,6 +21,7 @@ from evo_snn.commands.chips import chips
 from evo_snn.commands.doctor import doctor
 from evo_snn.commands.estimate import estimate
 from evo_snn.commands.evolve import evolve
+from evo_snn.commands.exits import exits
 from evo_snn.commands.init import init
 from evo_snn.commands.look import candidates, front, show
 from evo_snn.commands.names import datasets, objectives, spaces
@@ -47,6 +48,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     check,
     train,
     precision,
+    exits,
     recost,
     ablate,
     estimate,

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from evo_snn.chip_genes import PREFIX
+from evo_snn.commands.activity import print_activity
+from evo_snn.commands.figures import FigureFile, check_figure, save_figure
 from evo_snn.commands.output import (
     cell,
     print_json,
@@ -17,9 +19,11 @@ from evo_snn.commands.output import (
     short,
 )
 from evo_snn.commands.whole import of_a_whole_run
+from genomes.errors import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from evo_snn.candidate import Candidate
     from evo_snn.run import Run
@@ -70,8 +74,9 @@ def candidates(folder: Folder, json: Json = False) -> None:
 
 
 @of_a_whole_run
-def show(folder: Folder, key: Key, json: Json = False) -> None:
-    """One candidate: architecture, metrics, lineage, cost by layer and component."""
+def show(folder: Folder, key: Key, json: Json = False, figure: FigureFile = None) -> None:
+    """One candidate: architecture, metrics, lineage, activity, cost by layer and component."""
+    check_figure(figure)
     from evo_snn.run import open_run
 
     run = open_run(folder)
@@ -79,6 +84,8 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
     chip = run.chip_values(candidate.key)
     cost = None if candidate.workload is None else run.cost(candidate.key).to_dict()
     lineage = ancestors(run, candidate)
+    if figure is not None:
+        _draw_activity(candidate, figure)
     if json:
         print_json(
             {
@@ -111,6 +118,8 @@ def show(folder: Folder, key: Key, json: Json = False) -> None:
     _print_architecture(candidate.architecture)
     if chip:
         print_values(f"\nchip: {run.chip.name}, with", chip)
+    if candidate.trained:
+        print_activity("\nactivity by layer on validation data", _rates(candidate))
     if cost is not None:
         _print_cost(cost)
     _print_lineage(run, lineage)
@@ -239,6 +248,30 @@ def _header(name: str, unit: str) -> str:
     # Most names end in their unit already.
     plain = unit.lower().replace("µ", "u").replace("²", "2").replace(" ", "")
     return name if not unit or name.endswith(plain) else f"{name} [{unit}]"
+
+
+def _rates(candidate: "Candidate") -> dict[str, tuple[float, float]]:
+    """Layer → input and spike rate, as they were measured."""
+    layers = (candidate.workload or {}).get("layers", ())
+    return {one["name"]: (one["input_rate"], one["output_rate"]) for one in layers}
+
+
+def _draw_activity(candidate: "Candidate", path: Path) -> None:
+    """Draw the activity by layer.
+
+    Raises:
+        RequestError: The candidate was not trained, so that there is none.
+    """
+    if not (candidate.trained and candidate.workload):
+        state = f"{candidate.key} ({candidate.state})"
+        raise RequestError("--figure", state, "a candidate that was trained")
+    from evo_snn.guard import require_own
+
+    require_own("analysis")
+    from analysis.activity import plot_activity
+
+    figure = plot_activity(_rates(candidate)).figure
+    save_figure(cast("Figure", figure), path)
 
 
 def _facts(candidate: "Candidate") -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """``precision``: a trained design over time steps and weight bits."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evo_snn.commands.figures import check_figure, save_figure
+from evo_snn.commands.figures import FigureFile, check_figure, save_figure
 from evo_snn.commands.look import Accept, Folder, Json, Key
 from evo_snn.commands.output import busy, print_json, print_lines, print_table, short
 from evo_snn.commands.whole import of_a_whole_run
@@ -31,10 +30,7 @@ def precision(
     ] = None,
     accept: Accept = None,
     json: Json = False,
-    figure: Annotated[
-        Path | None,
-        typer.Option("--figure", help="Draw maps: a .png, .svg or .pdf file.", metavar="FILE"),
-    ] = None,
+    figure: FigureFile = None,
 ) -> None:
     """A trained design's accuracy and cost at other time steps and weight bits."""
     check_figure(figure)
@@ -48,6 +44,9 @@ def precision(
     with busy("measuring"):
         found = grid.precision(run, chosen, *asked, train=train, accept=accept or ())
     if figure is not None:
+        from evo_snn.guard import require_own
+
+        require_own("analysis")
         from analysis.precision import figure_of_precision
 
         title = f"{short(found.key)} on {run.chip_of(found.key).name}"

@@ -49,6 +49,8 @@ def recost(
 
         save_figure(recosting.figure_of_recosting(found), figure)
     _say_what_holds(found)
+    if run.leaky:
+        say("warning", f"accuracies flatter: {run.leaky}")
     if json:
         print_json(document(found))
     else:

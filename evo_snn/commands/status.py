@@ -70,6 +70,8 @@ def _facts(status: "Status") -> Iterator[tuple[str, str]]:
     yield "front", f"{status.front} designs"
     for best in status.best:
         yield f"best {best.name}", cell(best.value)
+    if status.leaky:
+        yield "accuracies flatter", status.leaky
     yield "hypervolume", cell(status.hypervolume)
     if status.generation_seconds is not None:
         yield "a generation", f"{duration(status.generation_seconds)} (median)"

@@ -30,10 +30,11 @@ def ended(scores: Tensor, confidence: float) -> Ended:
 
     Args:
         scores: (decisions, batch, classes).
-        confidence: least probability of the best class.
+        confidence: least probability of the best class; with 1 no inference ends early, though
+            rounding may make a probability 1.
     """
     best, classes = scores.softmax(2).max(2)
-    sure = best >= confidence
+    sure = (best >= confidence) & (confidence < 1)
     sure[-1] = True
     places = sure.int().argmax(0)
     return Ended(classes.gather(0, places.unsqueeze(0)).squeeze(0), places)

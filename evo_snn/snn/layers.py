@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch progra
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from evo_snn.snn.columns import kept_weights
 from evo_snn.snn.products import membrane_input
 from evo_snn.snn.quantization import by_channel, straight_through, weight_levels
 from genomes.architecture import INPUT, Layer
@@ -40,12 +41,14 @@ def quantized(layer: Layer, weight: Tensor) -> tuple[Tensor, Tensor]:
 
     A read-out has one scale for all its channels, another layer one a channel.
     """
+    kept = kept_weights(layer, weight)
     each = [
         weight_levels(
             weight[part.start : part.stop],
             part.weight_bits,
             per_channel=not layer.is_readout,
             quantizer=layer.quantizer,
+            kept=None if kept is None else kept[part.start : part.stop],
         )
         for part in layer.parts
     ]

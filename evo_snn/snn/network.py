@@ -66,7 +66,8 @@ class Network(nn.Module):
             fresh = {one.name: SpikingNeuron(one.neuron) for one in elements if one.neuron}
             neurons = nn.ModuleDict({slot(name): neuron for name, neuron in fresh.items()})
         self.neurons = neurons
-        self.linked = {link.source for node in architecture.nodes for link in node.links}
+        links = [link for node in architecture.nodes for link in node.links]
+        self.linked = {link.source for link in links if not link.spikes}
         self._draws: torch.Generator | None = None
 
     def forward(self, x: Tensor, observe: Observer | None = None) -> Tensor:

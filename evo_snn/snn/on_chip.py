@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import prod
 from typing import Literal, cast, get_args
 
 import torch
@@ -19,24 +17,18 @@ from torch import Tensor
 
 from evo_snn.snn.layers import DeployedLayer
 from evo_snn.snn.network import DeployedNetwork, Network, slot
+from evo_snn.snn.places import Place
 from evo_snn.snn.quantization import straight_through
-from evo_snn.snn.reads import Converter, PartedLayer, ReadLayer, read_groups
+from evo_snn.snn.reads import PartedLayer, ReadLayer
 from genomes.architecture import Layer
 from genomes.errors import unknown_name
-from genomes.quantizers import Part, stored_bits
 from hardware.chip import Chip
 from hardware.conditions import Conditions
 from hardware.conductance import (
-    CellTable,
-    Encoding,
-    Ints,
     cell_table,
-    encoding,
     kernel_layers,
-    row_blocks,
 )
-from hardware.nonideal import Instance, Stored, Streams, Wiring, draw
-from hardware.units import Reading, reading
+from hardware.nonideal import Streams
 
 PathName = Literal["fast", "exact"]
 
@@ -170,7 +162,7 @@ def noisy_levels(
     table = cell_table(chip, conditions)
     with torch.no_grad():
         places = [
-            _Place.of(levels, layer, part, chip, table, conditions, by_kernel=one)
+            Place.of(levels, layer, part, chip, table, conditions, by_kernel=one)
             for part, one in zip(layer.parts, by_kernel, strict=True)
         ]
         drawn = [place.drawn(lambda _: generator).levels(place.encoding) for place in places]
@@ -196,94 +188,8 @@ class PerturbedLayer(DeployedLayer):
         return self.weight.to(dtype)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A part of a layer on a chip: what its cells hold, and how they are wired and read.
-
-    Attributes:
-        part: The channels.
-        stored: Their cells.
-        conditions: What is not ideal.
-        wiring: Their crossbars.
-        read: How their columns are read.
-        groups: Rows that are read at once.
-    """
-
-    part: Part
-    stored: Stored
-    conditions: Conditions
-    wiring: Wiring
-    read: Reading
-    groups: tuple[Ints, ...]
-
-    @classmethod
-    def of(
-        cls,
-        levels: Tensor,
-        layer: Layer,
-        part: Part,
-        chip: Chip,
-        table: CellTable,
-        conditions: Conditions,
-        *,
-        by_kernel: bool,
-        rate: float | None = None,
-    ) -> _Place:
-        """Of a layer's levels, ``layer.weight_shape``; without a rate ``conditions.wire_rate``."""
-        channels = layer.in_shape[0] if layer.kernel else prod(layer.in_shape)
-        height = int(chip.number("crossbar_rows"))
-        blocks = row_blocks(channels, prod(layer.kernel), height, by_kernel=by_kernel)
-        read = reading(chip)
-        groups = read_groups(blocks, read.rows, equal=chip.model == "neurosim")
-        # Of a block's rows only those that are read at once are active.
-        rate = conditions.wire_rate if rate is None else rate
-        active = rate * max(map(len, groups)) / max(map(len, blocks))
-        columns = int(chip.number("crossbar_columns"))
-        code = encoding(chip, stored_bits(part.weight_bits, layer.quantizer))
-        return cls(
-            part,
-            Stored.of(levels[part.start : part.stop].flatten(1), code, table),
-            conditions,
-            Wiring(conditions.wire_ohm, active, tuple(blocks), columns),
-            read,
-            tuple(groups),
-        )
-
-    @property
-    def encoding(self) -> Encoding:
-        """How the weights are stored."""
-        return self.stored.encoding
-
-    def drawn(self, streams: Streams) -> Instance:
-        """The cells of one instance."""
-        return draw(self.stored, self.conditions, streams, self.wiring)
-
-    def reader(self, deployed: DeployedLayer, instance: Instance) -> ReadLayer:
-        """The part as it is read, on one instance."""
-        return ReadLayer(
-            _part_of(deployed, self.part), instance, self.encoding, self.groups, self._converter()
-        )
-
-    def _converter(self) -> Converter | None:
-        """The ADCs, unless their rounding is left out."""
-        if not self.conditions.adc:
-            return None
-        full = max(map(len, self.groups)) * self.stored.table.top
-        return Converter(self.read.levels, full, self.conditions.adc_quantile)
-
-
-def _part_of(deployed: DeployedLayer, part: Part) -> DeployedLayer:
-    """The channels of a part as a layer of their own."""
-    layer = deployed.layer
-    if len(layer.parts) == 1:
-        return deployed
-    own = slice(part.start, part.stop)
-    alone = replace(layer, out_channels=part.channels, weight_bits=part.weight_bits, group_bits=())
-    return DeployedLayer(alone, deployed.levels[own], deployed.scale[own], deployed.bias[own])
-
-
 def _on_instance(
-    deployed: DeployedLayer, places: Sequence[_Place], seed: int, instance: int, path: PathName
+    deployed: DeployedLayer, places: Sequence[Place], seed: int, instance: int, path: PathName
 ) -> PerturbedLayer | ReadLayer | PartedLayer:
     """A layer on one instance, by its parts' places."""
     drawn = [place.drawn(_streams(seed, instance, place.part.name)) for place in places]
@@ -301,19 +207,19 @@ def _places(
     conditions: Conditions,
     seconds: float,
     rates: Rates | None,
-) -> list[tuple[DeployedLayer, list[_Place]]]:
+) -> list[tuple[DeployedLayer, list[Place]]]:
     """Every layer with its parts' places on the chip; none where it is in the digital domain."""
     table = cell_table(chip, conditions, seconds)
     architecture = network.architecture
     workload = architecture.workload
-    places: dict[str, list[_Place]] = {slot(layer.name): [] for layer in architecture.layers}
+    places: dict[str, list[Place]] = {slot(layer.name): [] for layer in architecture.layers}
     for (layer, part), work, by_kernel in zip(
         architecture.parts, workload.layers, kernel_layers(workload, chip), strict=True
     ):
         if work.domain == "memory":
             rate = None if rates is None else rates[layer.name][0]
             levels = cast(DeployedLayer, network.layers[slot(layer.name)]).levels
-            place = _Place.of(
+            place = Place.of(
                 levels, layer, part, chip, table, conditions, by_kernel=by_kernel, rate=rate
             )
             places[slot(layer.name)].append(place)

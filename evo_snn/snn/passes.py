@@ -141,7 +141,8 @@ class Pass:
     def _sum(self, node: Node) -> None:
         total: Tensor | None = None
         for link in node.links:
-            current = _averaged(self.link(link), link.window)
+            current = self.map(link.source) if link.spikes else self.link(link)
+            current = _averaged(current, link.window)
             current = current.unflatten(0, (-1, self.batch))  # of one step where all are equal
             total = current if total is None else total + current
         assert total is not None  # noqa: S101 - a node has a link
@@ -149,19 +150,20 @@ class Pass:
         if node.neuron is None:
             return
         spikes = self.spikes(node.name, current, self.network.unit(node.name))
-        self.maps[node.name] = spikes
+        self.maps[node.name] = self._pooled(spikes, node.pool)
         if self.observe:
             self.observe(node, None, spikes)
 
     def _stored(self, layer: Layer, spikes: Tensor) -> Tensor:
         """The map that later layers read: spikes, OR-pooled, with the skip links merged."""
-        stored = spikes
-        if layer.pool_kind == "max" and max(layer.pool, default=1) > 1:
-            stored = _or_pooled(spikes, layer.pool, self.kernel)
+        stored = self._pooled(spikes, layer.pool) if layer.pool_kind == "max" else spikes
         for skip in layer.skips:
             merge = torch.add if layer.skip_kind == "add" else torch.maximum
             stored = merge(stored, self.map(skip))
         return stored
+
+    def _pooled(self, spikes: Tensor, window: tuple[int, ...]) -> Tensor:
+        return _or_pooled(spikes, window, self.kernel) if max(window, default=1) > 1 else spikes
 
     def _run_by_step(self, elements: tuple[Element, ...]) -> None:
         states: dict[str, State] = {}

@@ -59,7 +59,12 @@ def by_channel(values: Tensor, ndim: int) -> Tensor:
 
 
 def weight_levels(
-    weight: Tensor, bits: int, *, per_channel: bool = True, quantizer: Quantizer = "uniform"
+    weight: Tensor,
+    bits: int,
+    *,
+    per_channel: bool = True,
+    quantizer: Quantizer = "uniform",
+    kept: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Integer levels and scales of a weight.
 
@@ -68,6 +73,7 @@ def weight_levels(
         bits: 1 to 8; 1 to 4 of powers of two, of which 1 and 2 are uniform.
         per_channel: one scale an output channel; otherwise one for the whole tensor.
         quantizer: which levels.
+        kept: bool as the weight; what it leaves out has level 0 and no part in a scale.
 
     Returns:
         The levels as floats, shaped as the weight, and the scales, (out, 1, …) or (1, 1, …), > 0.
@@ -75,24 +81,35 @@ def weight_levels(
     dims = tuple(range(1, weight.ndim)) if per_channel else tuple(range(weight.ndim))
     weight = weight.detach()
     if bits == 1:
-        return _signs(weight, dims)
-    powers = quantizer == "power_of_two" and bits in POWER_STEP
-    step = (POWER_STEP if powers else NORMAL_STEP)[bits]
-    rms = weight.square().mean(dim=dims, keepdim=True).sqrt_()
-    scale = rms.mul_(step).clamp_min_(torch.finfo(weight.dtype).tiny)
-    largest = largest_level(bits, quantizer)
-    if powers:
-        return _nearest_power(weight / scale, largest), scale
-    return (weight / scale).round_().clamp_(-largest, largest), scale
+        levels, scale = _signs(weight, dims, kept)
+    else:
+        powers = quantizer == "power_of_two" and bits in POWER_STEP
+        step = (POWER_STEP if powers else NORMAL_STEP)[bits]
+        rms = _mean(weight.square(), dims, kept).sqrt_()
+        scale = rms.mul_(step).clamp_min_(torch.finfo(weight.dtype).tiny)
+        largest = largest_level(bits, quantizer)
+        if powers:
+            levels = _nearest_power(weight / scale, largest)
+        else:
+            levels = (weight / scale).round_().clamp_(-largest, largest)
+    return (levels if kept is None else levels * kept), scale
 
 
-def _signs(weight: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def _mean(values: Tensor, dims: tuple[int, ...], kept: Tensor | None) -> Tensor:
+    """The mean over some dimensions, which stay as 1, of what is kept; 0 where nothing is."""
+    if kept is None:
+        return values.mean(dim=dims, keepdim=True)
+    number = kept.sum(dim=dims, keepdim=True).clamp_min_(1)
+    return (values * kept).sum(dim=dims, keepdim=True).div_(number)
+
+
+def _signs(weight: Tensor, dims: tuple[int, ...], kept: Tensor | None) -> tuple[Tensor, Tensor]:
     """The levels -1 and 1, a zero being 1, and their scale: the mean magnitude.
 
     Of all scales it has the least squared error, whatever the weights are (Rastegari et al., ECCV
     2016, equation 6).
     """
-    scale = weight.abs().mean(dim=dims, keepdim=True)
+    scale = _mean(weight.abs(), dims, kept)
     levels = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
     return levels, scale.clamp_min_(torch.finfo(weight.dtype).tiny)
 

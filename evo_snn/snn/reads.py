@@ -62,6 +62,8 @@ class ReadLayer(DeployedLayer):
             a row without cells.
         powers: (S,), what each slice counts.
         step: scalar, the least step of the layer's ADCs in levels of a cell.
+        kept: (rows, out), which weights have cells; None where all have.
+        read_columns: (groups, out · S), which columns of cells there are in each group of rows.
         converter: None for sums that are neither rounded nor clipped.
         calibrating: Whether the next forward pass sets ``step`` by what it reads.
     """
@@ -70,6 +72,8 @@ class ReadLayer(DeployedLayer):
     places: Tensor
     powers: Tensor
     step: Tensor
+    kept: Tensor | None
+    read_columns: Tensor | None
 
     def __init__(
         self,
@@ -96,6 +100,14 @@ class ReadLayer(DeployedLayer):
         self.register_buffer("powers", torch.from_numpy(encoding.powers).to(dtype))
         step = 1.0 if converter is None else converter.step(converter.full)
         self.register_buffer("step", torch.tensor(step, dtype=dtype))
+        kept = None if instance.kept is None else instance.kept.T.to(dtype)
+        self.register_buffer("kept", kept)
+        self.register_buffer("read_columns", None if kept is None else self._there(kept, groups))
+
+    def _there(self, kept: Tensor, groups: Sequence[Ints]) -> Tensor:
+        """(groups, out · S) bool: columns that have a cell in a group of rows."""
+        there = [kept[torch.from_numpy(np.asarray(group))].any(0) for group in groups]
+        return torch.stack(there).repeat_interleave(len(self.powers), 1)
 
     def _exact_dtype(self, encoding: Encoding) -> torch.dtype:
         """A type that holds every whole number that a sum can reach."""
@@ -119,8 +131,8 @@ class ReadLayer(DeployedLayer):
         widest = max(len(self.places), self.cells.shape[2])
         return codes.split(max(1, _AT_ONCE // (positions * widest)))
 
-    def _reads(self, rows: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Input bit and column sums (M, out · S) of each read of rows (M, R), in levels."""
+    def _reads(self, rows: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+        """Input bit, group and column sums (M, out · S) of each read of rows (M, R), in levels."""
         groups, size = self.cells.shape[:2]
         if self._in_order:
             placed = F.pad(rows, (0, groups * size - rows.shape[1]))
@@ -130,18 +142,19 @@ class ReadLayer(DeployedLayer):
         for bit in range(self.layer.input_bits):
             plane = placed if self.layer.input_bits == 1 else (placed / 2**bit).floor() % 2
             for group in range(groups):
-                yield bit, plane[:, group] @ self.cells[group]
+                yield bit, group, plane[:, group] @ self.cells[group]
 
     def _sums(self, codes: Tensor) -> Tensor:
         """The integer product as the chip has it: (N, *in_shape) → (N, *out_shape)."""
         rows = unfolded(self.layer, codes)
         flat = rows.flatten(0, 1)
         total = flat.new_zeros(len(flat), self.cells.shape[2])
-        for bit, sums in self._reads(flat):
+        for bit, _, sums in self._reads(flat):
             total.add_(self._converted(sums), alpha=2**bit)
         slices = total.view(len(flat), -1, len(self.powers))
         values = (slices @ self.powers) * (self.step * self.gain)
-        values = values - self.offset * flat.sum(1, keepdim=True)
+        active = flat.sum(1, keepdim=True) if self.kept is None else flat @ self.kept
+        values = values - self.offset * active
         return values.view(*rows.shape[:2], -1).transpose(1, 2).reshape(-1, *self.layer.out_shape)
 
     def _converted(self, sums: Tensor) -> Tensor:
@@ -154,7 +167,9 @@ class ReadLayer(DeployedLayer):
         """The sum below which the wanted share of all reads lies, at most the full range."""
         counts = torch.zeros(_BINS, dtype=torch.float64)
         for piece in self._pieces(codes):
-            for _, sums in self._reads(unfolded(self.layer, piece).flatten(0, 1)):
+            for _, group, sums in self._reads(unfolded(self.layer, piece).flatten(0, 1)):
+                if self.read_columns is not None:
+                    sums = sums[:, self.read_columns[group]]  # noqa: PLW2901 - no ADC for others
                 clipped = sums.clamp_(0, converter.full)
                 counts += torch.histc(clipped, _BINS, 0, converter.full).cpu()
         share = counts.cumsum(0) / counts.sum()

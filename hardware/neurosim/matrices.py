@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hardware.arrays import Bools, Floats, LayerArrays
+from hardware.mapping import column_share
 
 if TYPE_CHECKING:
     from hardware.chip import Chip
@@ -30,6 +31,7 @@ class Matrices:
             two columns.
         rows, columns: Of the matrix as it is laid out.
         used_columns: Columns that hold weights.
+        column_share: Share of the columns that are built, see `hardware.mapping.column_share`.
         bundles: Bundles of groups; 1 without groups.
         positions: Output positions, `nv0`.
         passes: Reads of every position in one time step: one an input bit.
@@ -45,6 +47,7 @@ class Matrices:
     rows: Floats
     columns: Floats
     used_columns: Floats
+    column_share: Floats
     bundles: Floats
     positions: Floats
     passes: Floats
@@ -75,7 +78,8 @@ def matrices(layers: LayerArrays, chip: Chip, read: Reading) -> Matrices:
     else:
         shifted = slices = np.ceil(layers.weight_bits / cell_bits)
     group_rows = layers.in_channels / layers.groups * layers.kernel
-    group_columns = layers.out_channels / layers.groups * slices
+    share = column_share(layers, chip)
+    group_columns = np.round(layers.out_channels / layers.groups * share) * slices
     fitting = np.minimum(np.floor(size / group_rows), np.floor(size / group_columns))
     packed = np.clip(fitting, 1.0, layers.groups)
     bundles = np.ceil(layers.groups / packed)
@@ -91,11 +95,12 @@ def matrices(layers: LayerArrays, chip: Chip, read: Reading) -> Matrices:
         rows=packed * group_rows,
         columns=np.where(bundles > 1, aligned, packed * group_columns),
         used_columns=layers.groups * group_columns,
+        column_share=share,
         bundles=bundles,
         positions=positions,
         passes=layers.input_bits,
         vectors=positions * layers.input_bits,
-        times=np.where((layers.static > 0) & held, 1.0, layers.steps),
+        times=np.where((layers.static > 0) & held, layers.executed, layers.steps),
         sum_bits=read.bits + layers.input_bits + (shifted - 1) * cell_bits + grouped_bits + 1,
         rate=layers.input_rate,
     )

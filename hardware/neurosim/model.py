@@ -75,7 +75,8 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     floor = plan.plan
     crossbars = floor.tiles * floor.pes * floor.crossbars_per_side**2
     tile_area = floor.tiles * plan.by_layer(made.tile)
-    weight_bits = layers.present * layers.weights * layers.weight_bits
+    share = np.where(plan.present, plan.matrices.column_share, 1.0)
+    weight_bits = layers.present * layers.weights * share * layers.weight_bits
     all_tiles = floor.all_tiles[:, 0]
     return Breakdown(
         area=area,

@@ -42,14 +42,15 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
     state = layers.neurons * layers.state_bits * has_state
     by_layer = chip.word("schedule") == "layers"
     state_bits = state.max(axis=1) if by_layer else total(state)
-    constants = layers.present * 2 * layers.out_channels * layers.state_bits
-    held = layers.present * layers.static * has_state * layers.neurons * sum_bits
+    constants = layers.present * 2 * layers.out_channels * layers.populations * layers.state_bits
+    held = layers.present * layers.static * has_state * layers.driven * sum_bits
     macs = layers.digital * chip.number("digital_units")
     weights = layers.digital * layers.weights * layers.weight_bits
+    table = _table_bits(design)
     unit_bits = (layers.present * layers.state_bits).max(axis=1)
     units = np.ceil(design.chip_trees[:, 0])
     wide = layers.digital * sum_bits
-    updates = steps * layers.neurons * (layers.state_bits > 0)
+    updates = steps * layers.driven * layers.updates * (layers.state_bits > 0)
     leak = chip.number("leak_adders")
     access = has_state * (logic.sram_read + logic.sram_write) + 2 * logic.sram_read
     clock = design.parts.clock
@@ -62,28 +63,30 @@ def neurons(design: Design, maps: Maps) -> Neurons | None:
             "buffer": total(held) * logic.sram_area,
             "digital": total(macs * logic.accumulator_area(wide, wide))
             + total(weights) * logic.sram_area,
+            "accumulation": total(table) * logic.sram_area,
         },
         energy={
             "neuron": updates
             * layers.state_bits
             * (chip.number("neuron_energy_fj") * FJ + leak * logic.adder_energy),
             "membrane": updates * layers.state_bits * access,
-            "buffer": held * (logic.sram_write + layers.steps * logic.sram_read),
+            "buffer": held * (layers.executed * logic.sram_write + layers.steps * logic.sram_read),
             "digital": _digital_energy(design, logic, sum_bits),
-            "accumulation": _offset_energy(design),
+            "accumulation": _offset_energy(design)
+            + table * design.matrices.vectors * design.matrices.times * logic.sram_read,
             "other": _pooling_energy(design, maps, logic, sum_bits),
         },
         time={
             "neuron": steps
             * (layers.state_bits > 0)
-            * np.ceil(layers.neurons / units[:, None])
+            * np.ceil(layers.driven * layers.updates / units[:, None])
             * clock,
             "digital": _digital_time(design, sum_bits),
         },
         leakage=units
         * unit_bits
         * (chip.number("neuron_leakage_nw") * NW + leak * logic.adder_leakage)
-        + (state_bits + total(constants + held + weights)) * logic.sram_leakage
+        + (state_bits + total(constants + held + weights + table)) * logic.sram_leakage
         + total(macs * logic.accumulator_leakage(wide, wide)),
         state_bits=state_bits,
     )
@@ -104,6 +107,14 @@ def _logic(design: Design) -> Logic:
         sram_area=chip.number("sram_area_um2") * UM2,
         sram_leakage=chip.number("sram_leakage_nw") * NW,
     )
+
+
+def _table_bits(design: Design) -> Floats:
+    """Bits of the table of each row block's outputs, where columns are removed, (n, L)."""
+    grid = design.matrices
+    removed = grid.present & (grid.column_share < 1)
+    blocks = np.ceil(grid.rows / design.chip.number("crossbar_rows"))
+    return removed * blocks * grid.outputs * doublings(design.layers.out_channels)
 
 
 def _sum_bits(design: Design) -> Floats:

@@ -46,7 +46,8 @@ def maps(design: Design) -> Maps:
     stored = layers.out_channels * layers.stored_positions
     rate = stored_rate(design)
     if design.chip.word("output_size") == "real":
-        outputs = layers.present * stored * map_bits * (1 + layers.residual_inputs)
+        sent = layers.populations + layers.residual_inputs
+        outputs = layers.present * stored * map_bits * sent
     else:
         pool = np.where(layers.window > 1, 4.0, 1.0)
         outputs = grid.outputs * layers.input_bits * grid.positions / pool
@@ -108,7 +109,8 @@ def _capacity(design: Design, in_values: Floats, out_bits: Floats) -> Floats:
         bits = layers.present * in_values * design.input_bits
         bits = bits / 2 if pipelined else bits
     else:
-        bits = in_values * layers.input_bits + out_bits * (1 + layers.residual_inputs)
+        written = layers.populations + layers.residual_inputs
+        bits = in_values * layers.input_bits + out_bits * written
         bits = layers.present * bits
         if chip.word("schedule") == "layers":
             bits = bits * layers.timesteps

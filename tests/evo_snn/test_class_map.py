@@ -86,6 +86,10 @@ def test_a_search_has_the_figures_of_every_candidate_and_says_that_they_flatter(
     assert json.loads(command("front", scene_run.folder, "--json")[1])["leaky"] == scene_run.leaky
     key = table["key"][0]
     assert f"accuracies flatter: {scene_run.leaky}" in command("show", scene_run.folder, key)[1]
+    assert scene_run.leaky in command("status", scene_run.folder)[1]
+    assert json.loads(command("status", scene_run.folder, "--json")[1])["leaky"] == scene_run.leaky
+    _, _, err = command("recost", scene_run.folder, "--chip", "rram_32nm")
+    assert f"accuracies flatter: {scene_run.leaky}" in err
 
 
 def test_training_on_a_scene_ends_with_its_map(scene_run, command):

@@ -70,6 +70,18 @@ def test_a_map_that_adds_up_spikes_is_read_bit_by_bit():
     assert two.snn["out"] == pytest.approx(2 * one.snn["out"])
 
 
+def test_groups_of_channels_are_counted_with_their_own_bits():
+    first, *others = chain().layers
+    grouped = replace(first, weight_bits=8, group_bits=(2, 8))
+    network = replace(chain(), layers=(grouped, *others))
+    rates = {part.name: (0.5, 0.5) for part in grouped.parts}
+    found = cnn_energy(network, rates)
+    narrow, wide = (found.quantized_cnn[part.name] for part in grouped.parts)
+    # 9 weights at 16 places; 2 x 8 into 14 bits, 8 x 8 into 20
+    assert narrow == pytest.approx(144 * (16 * MULTIPLY + ADD_8 + 6 * ADDED_BIT) * 1e-6)
+    assert wide == pytest.approx(144 * (64 * MULTIPLY + ADD_8 + 12 * ADDED_BIT) * 1e-6)
+
+
 def test_the_technology_is_a_digital_one():
     with pytest.raises(RequestError, match="technology: got 'rram_32nm'"):
         cnn_energy(chain(), RATES, technology="rram_32nm")

@@ -311,14 +311,16 @@ def test_evolve_passes_its_options_and_ends_with_what_to_do_next(
 def test_train_reports_each_design(command, stand_in, finished_run):
     asked = []
 
-    def train(run, keys, epochs=None, accept=()):
+    def train(run, keys, epochs=None, accept=(), from_cnn=False):
         asked.append((run.folder, list(keys), epochs))
+        assert not from_cnn
         return pd.DataFrame(
             {
                 "key": keys,
                 "validation_accuracy": [0.5] * len(keys),
                 "test_accuracy": [float("nan")] * len(keys),
                 "test_recalls": [{"0": 0.25, "1": None}] * len(keys),
+                "test_rates": [{"a": [0.5, 0.125]}] * len(keys),
             }
         )
 
@@ -331,13 +333,14 @@ def test_train_reports_each_design(command, stand_in, finished_run):
 
     assert (status, err) == (0, "")
     assert asked == [(finished_run.folder, [first, second], 2)]
+    shared = {"test_recalls": {"0": 0.25, "1": None}, "test_rates": {"a": [0.5, 0.125]}}
     assert json.loads(out) == [
-        {"key": key, "validation_accuracy": 0.5, "test_recalls": {"0": 0.25, "1": None}}
-        for key in (first, second)
+        {"key": key, "validation_accuracy": 0.5, **shared} for key in (first, second)
     ]
     status, out, _ = command("train", finished_run.folder, first)
     assert (status, asked[-1][2]) == (0, None)
     assert first[:8] in out
+    assert "a             0.5       0.125" in out
     assert str(finished_run.folder / "trained") in out
 
 

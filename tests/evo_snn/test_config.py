@@ -1,13 +1,18 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evo_snn.config import Bounds, Config, usable_cores
 from evo_snn.config_file import load_config, parse_set, to_toml
+from evo_snn.datasets import dataset_options
+from evo_snn.datasets.loader import checked_options
+from evo_snn.objectives import chosen_metrics
 from genomes.errors import RequestError
+from genomes.spaces import make_space
 from hardware import DEFAULT_CHIP
 
 MINIMAL = {"data": {"name": "digits"}, "search": {"space": "plain"}}
@@ -274,12 +279,37 @@ def test_the_resolved_configuration_reads_back_equal(document):
     assert to_toml(again) == text
 
 
-def test_the_examples_are_valid():
-    examples = sorted(Path(__file__).parents[2].glob("runs/*.toml"))
+SHAPES = {  # of one sample, or frame, as each example's data set and options make them
+    "digits": (1, 8, 8),
+    "npz": (3, 32, 32),
+    "fashion_mnist": (1, 28, 28),
+    "nmnist": (2, 34, 34),
+    "mitbih": (1, 128),
+    "spectra": (1, 200),
+    "salinas_a": (1, 16, 5, 5),
+    "scene": (1, 2, 7, 7),
+}
+EXAMPLES = sorted((Path(__file__).parents[2] / "runs").glob("*.toml"))
 
-    assert len(examples) >= 2
-    for path in examples:
-        assert load_config(path).search.space == "plain"
+
+def test_there_are_examples_of_every_kind_of_data():
+    assert {load_config(path).data.name for path in EXAMPLES} == set(SHAPES)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_valid(path):
+    config = load_config(path)
+    data, shape = config.data, SHAPES[config.data.name]
+    options = checked_options(dataset_options(data.name), data.options, data.name)
+    frames = getattr(options, "frames", 0)
+
+    space = make_space(config.search.space, shape, 10, config.space, frames)
+    architecture = space.decode(space.sample(1, np.random.default_rng(0))[0])
+
+    assert (architecture.classes, architecture.frames) == (10, frames)
+    assert tuple(one.name for one in chosen_metrics(config.objectives.names)) == (
+        config.objectives.names
+    )
 
 
 @pytest.mark.parametrize(("text", "value"), [(".5", 0.5), ("5.", 5.0), ("05", 5), ("rram", "rram")])

@@ -89,6 +89,7 @@ def test_values_of_a_workload(tries, command, tmp_path):
     fields = [
         "groups", "stride", "padding", "weight_bits", "input_bits", "input_rate", "output_rate",
         "static_input", "domain", "neuron_state_bits", "pool_kind", "residual_inputs", "nme",
+        "current_inputs", "populations", "executed",
         *SMALL["layers"][0], *SMALL["layers"][1],
     ]  # fmt: skip
     places = st.one_of(
@@ -151,6 +152,9 @@ WRONG = [
     (("layers", 1, "output_rate"), None, "layers[1].output_rate"),
     (("layers", 1, "neuron_state_bits"), -1, "layers[1].neuron_state_bits"),
     (("layers", 1, "residual_inputs"), 10**6, "layers[1].residual_inputs"),
+    (("layers", 1, "current_inputs"), 10**6, "layers[1].current_inputs"),
+    (("layers", 1, "populations"), 0, "layers[1].populations"),
+    (("layers", 1, "executed"), 1.5, "layers[1].executed"),
     (("layers", 1, "static_input"), "yes", "layers[1].static_input"),
     (("layers", 1, "domain"), "analog", "layers[1].domain"),
     (("layers", 1, "kind"), "dense", "layers[1].kind"),

@@ -27,6 +27,7 @@ EVERYTHING = {
     "hidden_codes": ["any", "once"],
     "state_bits": [6, 12],
     "input_bits": [4, 8],
+    "time_steps": [1, 4],
     "weight_bits": [1, 3, 4, 8],
     "quantizers": ["uniform", "power_of_two"],
 }
@@ -219,6 +220,17 @@ def test_equal_networks_are_one_candidate(one, other):
 
     assert space.key(genomes[0]) == space.key(genomes[1])
     assert space.decode(genomes[0]) == space.decode(genomes[1])
+
+
+def test_one_time_step_has_no_feedback():
+    space = make_space("cell", (1, 8, 8), 10, {"time_steps": [1, 3]})
+    values = {"cell1.edge03": "conv3x3", "cell1.back30": "skip"}
+    one, plain = (genome_of(space, **some) for some in (values, {"cell1.edge03": "conv3x3"}))
+    several = genome_of(space, **values, time_steps=3)
+
+    assert space.key(one) == space.key(plain)
+    assert not [name for name in space.describe(one) if "back" in name]
+    assert len(space.decode(several).nodes[0].links) == 2
 
 
 def test_a_node_that_nothing_passes_is_one_move_away():

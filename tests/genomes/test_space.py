@@ -173,6 +173,7 @@ LARGEST = {
     "spectrum": ((1, 200), "cb0ce1b5c1e39a63"),
     "signal": ((2, 256), "08b8eb2142e9d30a"),
     "spikenas_bench": ((3, 32, 32), "3e5a8ee84798b616"),
+    "blocks": ((3, 32, 32), "95340345202733ef"),
     "cell": ((3, 32, 32), "af86937cf1f47594"),
 }
 """Of other spaces: the input's shape and the key of the last choices. Recorded once, too."""
@@ -285,6 +286,10 @@ def test_spaces_are_found_by_name():
         ({"weight_bits": [0]}, r"space\.weight_bits\[0\]: .*1"),
         ({"weight_bits": [8, 9]}, r"space\.weight_bits\[1\]: .*8"),
         ({"quantizers": ["power"]}, r"space\.quantizers\[0\]: .*'power_of_two'"),
+        ({"removed_columns": [1.0]}, r"space\.removed_columns\[0\]: got 1\.0.*less than 1"),
+        ({"removed_columns": [0.5, 0.25]}, r"space\.removed_columns: .*ascending"),
+        ({"column_rows": 0}, r"space\.column_rows: got 0"),
+        ({"bit_groups": 0}, r"space\.bit_groups: got 0"),
         ({"quantizers": []}, r"space\.quantizers: "),
         ({"quantizers": ["power_of_two"]}, r"space\.weight_bits: .*1 to 4 .*'uniform'"),
         ({"resets": ["soft"]}, r"space\.resets\[0\]: got 'soft'.*'subtract'"),

@@ -14,6 +14,8 @@ SPACES = {
     "plain": ((2, 6, 6), {"widths": [1, 2, 5, 8], "max_stages": 2, "max_blocks": 2}),
     "hyperspectral": ((1, 9, 5, 5), {"bands": [3, 6], "max_cubes": 2, "max_planes": 1}),
     "spectrum": ((1, 21), {"bands": [3, 8]}),
+    "cell": ((2, 6, 6), {"widths": [2, 5]}),
+    "spikenas_bench": ((2, 6, 6), {}),
     "signal": ((1, 40), {"kernels": [3, 9], "widths": [2, 5]}),
 }
 
@@ -29,6 +31,8 @@ OPTIONS = st.fixed_dictionaries(
         "weight_bits": chosen([1, 2, 3, 4, 8]),
         "quantizers": st.sampled_from([["uniform"], ["uniform", "power_of_two"]]),
         "bit_groups": st.integers(1, 4),
+        "removed_columns": chosen([0.0, 0.25, 0.5, 0.75]),
+        "column_rows": st.sampled_from([8, 128]),
     }
 )
 
@@ -37,7 +41,10 @@ OPTIONS = st.fixed_dictionaries(
 def spaces_and_genomes(draw, genomes=1):
     name = draw(st.sampled_from(sorted(SPACES)))
     shape, options = SPACES[name]
-    space = make_space(name, shape, 3, {**options, **draw(OPTIONS)})
+    options = {**options, **draw(OPTIONS)}
+    if name == "spikenas_bench":
+        options["bit_groups"] = 1
+    space = make_space(name, shape, 3, options)
     values = st.tuples(*(st.integers(0, len(gene) - 1) for gene in space.genes))
     return space, *(np.array(draw(values)) for _ in range(genomes))
 
@@ -50,8 +57,7 @@ def test_canonical_forms_are_the_same_network(drawn):
 
     assert space.decode(canonical) == space.decode(genome)
     assert np.array_equal(space.canonical(canonical), canonical)
-    assert np.array_equal(space.active(canonical), space.active(genome))
-    assert not canonical[~space.active(genome)].any()
+    assert not canonical[~space.active(canonical)].any()
 
 
 @given(spaces_and_genomes(genomes=2), st.data())
@@ -81,6 +87,10 @@ def test_workloads_hold_every_channel_and_neuron(drawn):
         ]
         assert sum(work.channels[1] for work in own) == layer.out_channels
         assert sum(work.weights for work in own) == layer.weights
+        stored = sum(work.weights * work.column_share for work in own)
+        assert stored == pytest.approx(layer.stored_weights)
+        assert layer.stored_weights <= layer.weights
+        assert (layer.stored_weights < layer.weights) == (layer.removed > 0)
         assert {work.channels[0] * work.kernel_size for work in own} == {
             layer.weights // layer.out_channels
         }
@@ -112,10 +122,13 @@ def test_there_is_a_gene_only_where_there_is_a_choice():
     assert more - names == {"stage1.block1.quantizer", "readout.quantizer"}
     grouped = {gene.name for gene in small(bit_groups=2).genes}
     assert grouped - names == {"stage1.block1.weight_bits.1", "stage1.block1.weight_bits.2"}
+    removed = {gene.name for gene in small(removed_columns=[0.0, 0.5]).genes}
+    assert removed - names == {"stage1.block1.removed"}
 
 
 def test_options_at_their_defaults_change_no_key():
-    plain, spelled = small(), small(quantizers=["uniform"], bit_groups=1)
+    plain = small()
+    spelled = small(quantizers=["uniform"], bit_groups=1, removed_columns=[0.0], column_rows=128)
     genome = np.zeros(len(plain.genes), int)
     assert plain.key(genome) == spelled.key(genome)
 
@@ -155,6 +168,11 @@ def test_groups_by_hand():
     ]
 
 
+def test_groups_of_equal_bits_are_one_group():
+    names = {gene.name for gene in small(weight_bits=[3], bit_groups=4).genes}
+    assert names == {gene.name for gene in small().genes}
+
+
 def test_more_groups_than_channels_are_not_felt():
     space = small(widths=[2], weight_bits=[1, 8], bit_groups=3)
     felt = space.describe(np.zeros(len(space.genes), int))
@@ -174,3 +192,34 @@ def test_parts_take_their_layers_rates():
     assert [one.output_rate for one in own.layers[:2]] == [0.5, 0.2]
     with pytest.raises(RequestError, match=r"rates: got 'stage1\.block2'"):
         workload.with_rates({"stage1.block2": (0.1, 0.2)})
+
+
+def test_shares_that_remove_the_same_are_one_network():
+    shares = [0.0, 0.1, 0.5, 0.6, 0.9]
+    space = small(widths=[3], removed_columns=shares, column_rows=5)
+    name = "stage1.block1.removed"
+    genomes = [genome_of(space, **{name: share}) for share in shares]
+
+    # of three columns 0, 0, 1, 1 and 2
+    assert [space.decode(one).layers[0].removed for one in genomes] == [0.0, 0.0, 0.5, 0.5, 0.9]
+    place = [gene.name for gene in space.genes].index(name)
+    assert [int(space.canonical(one)[place]) for one in genomes] == [0, 0, 2, 2, 4]
+    assert len({space.key(one) for one in genomes}) == 3
+    assert space.decode(genomes[3]).layers[0].column_rows == 5
+    layers = space.decode(genomes[4]).workload.layers
+    assert [layer.column_share for layer in layers] == [pytest.approx(1 / 3), 1.0]
+
+
+def test_a_share_is_not_felt_where_there_is_one_column():
+    space = small(widths=[1], removed_columns=[0.0, 0.5])
+    assert "stage1.block1.removed" not in space.describe(np.zeros(len(space.genes), int))
+
+
+def test_a_share_can_be_no_gene():
+    space = small(widths=[4], removed_columns=[0.5])
+    layer = space.decode(np.zeros(len(space.genes), int)).layers[0]
+
+    # two of four columns of 1 x 3 x 3 rows, a scale and a bias for each of the four
+    assert layer.removed == 0.5
+    assert layer.parameters == 2 * 9 + 2 * 4
+    assert layer.operations == 2 * 9 * 16

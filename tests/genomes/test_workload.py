@@ -49,6 +49,29 @@ def test_pooling_before_the_neuron_leaves_fewer_neurons() -> None:
     assert ConvLayer(**CONV, pool_kind="average").neurons == 12 * 3
 
 
+def test_several_populations_are_as_many_neurons() -> None:
+    layer = ConvLayer(**CONV, populations=3)
+    assert layer.neurons == 3 * 12 * 21
+    assert layer.outputs == 12 * 3  # of one population's map
+
+
+def test_what_few_layers_have_is_in_documents_of_those_alone() -> None:
+    rare = {"current_inputs": 2, "populations": 3, "executed": 0.5}
+    written = Workload.from_document(document(CONV | rare, LINEAR)).to_document()
+    assert {key: written["layers"][0][key] for key in rare} == rare
+    assert not rare.keys() & written["layers"][1].keys()
+    assert Workload.from_document(written).to_document() == written
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("current_inputs", -1), ("populations", 0), ("populations", 1.5), ("executed", 1.01)],
+)
+def test_what_no_layer_can_have_is_refused(field: str, value: float) -> None:
+    with pytest.raises(RequestError, match=rf"layers\[0\]\.{field}: got {value}"):
+        Workload.from_document(document(LINEAR | {field: value}))
+
+
 def test_sizes_of_a_linear_layer() -> None:
     layer = LinearLayer(**LINEAR)
     assert (layer.rows, layer.columns, layer.weights, layer.operations) == (36, 10, 360, 360)
@@ -62,7 +85,8 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (layer.weight_bits, layer.input_bits, layer.neuron_state_bits) == (8, 1, 12)
     assert (layer.input_rate, layer.output_rate) == (0.15, 0.15)
     assert (layer.static_input, layer.domain, layer.pool_kind) == (False, "memory", "max")
-    assert layer.residual_inputs == 0
+    assert layer.residual_inputs == layer.current_inputs == 0
+    assert (layer.populations, layer.executed) == (1, 1.0)
 
 
 @pytest.mark.parametrize(("kind", "dimensions"), [("conv1d", 1), ("conv2d", 2), ("conv3d", 3)])

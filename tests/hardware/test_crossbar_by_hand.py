@@ -321,6 +321,45 @@ def test_residual_maps_are_as_wide_as_their_sum(maps: int, bits: int) -> None:
     assert kept == pytest.approx(2 * values * (2.646 + 0.2686) * 1e-9, rel=1e-9)
 
 
+def test_further_currents_are_updates_and_populations_are_neurons(cost: Cost) -> None:
+    """4 neurons in 2 steps, of 12 bits: of 3 populations, with 2 currents more added."""
+    found = estimate(network(LAYER | {"populations": 3, "current_inputs": 2}))
+    updates = 2 * 4 * (3 + 2) * 12
+    assert found.energy_components_uj["neuron"] == pytest.approx(
+        updates * (4.041 + 3 * 2.021) * 1e-9, rel=1e-12
+    )
+    assert found.energy_components_uj["membrane"] == pytest.approx(
+        updates * (0.2686 + 2.646 + 2 * 0.2686) * 1e-9, rel=1e-12
+    )
+    # states of 3 x 4 neurons; threshold and bias of 3 x 4 channels
+    assert found.area_components_mm2["membrane"] == pytest.approx(
+        3 * (48 + 96) * 0.3366e-6, rel=1e-12
+    )
+    assert found.area_components_mm2["neuron"] == cost.area_components_mm2["neuron"]
+    assert found.memory_kb == (80 + 3 * 48) / 8192
+    assert found.latency_components_ms["neuron"] == pytest.approx(2 * 4 * 5 * 2.0e-6, rel=1e-12)
+    for part in ("array", "adc", "accumulation", "buffer"):
+        assert found.energy_components_uj[part] == cost.energy_components_uj[part]
+
+
+def test_sums_of_a_static_input_are_held_once_for_all_populations() -> None:
+    one, three = (
+        estimate(network(LAYER | {"static_input": True, "populations": n})) for n in (1, 3)
+    )
+    assert three.area_components_mm2["buffer"] == one.area_components_mm2["buffer"]
+    assert three.energy_components_uj["buffer"] == one.energy_components_uj["buffer"]
+
+
+def test_a_layer_that_half_of_the_inferences_come_to_costs_half_of_its_energy(cost: Cost) -> None:
+    half = estimate(network(LAYER | {"executed": 0.5}))
+    assert half.dynamic_energy_uj == pytest.approx(cost.dynamic_energy_uj / 2, rel=1e-12)
+    assert half.latency_ms == pytest.approx(cost.latency_ms / 2, rel=1e-12)
+    assert half.area_mm2 == cost.area_mm2
+    held = LAYER | {"static_input": True}
+    whole, part = (estimate(network(one)) for one in (held, held | {"executed": 0.25}))
+    assert part.dynamic_energy_uj == pytest.approx(whole.dynamic_energy_uj / 4, rel=1e-12)
+
+
 def chip_side_mm(cost: Cost) -> float:
     """Side of the square s x s that is a chip without its own bus, 2 s of 64 wires of 0.112 um."""
     bus = 64 * 0.112e-3
@@ -340,6 +379,8 @@ def chip_side_mm(cost: Cost) -> float:
         (conv(1, 32, pool=[2, 2], pool_kind="average"), 9, 32, 0.18),
         # Two maps of 2 bits each.
         (conv(1, 32, residual_inputs=1), 36, 128, 0.18),
+        # The spikes of four populations.
+        (conv(1, 32, populations=4), 36, 128, 0.18),
     ],
 )
 def test_stored_maps_cross_the_chip(

@@ -42,6 +42,9 @@ def optional_fields(top_rate: float = 1.0) -> dict[str, st.SearchStrategy[Any]]:
         "domain": st.sampled_from(["memory", "memory", "digital"]),
         "neuron_state_bits": st.integers(0, 40),
         "residual_inputs": st.integers(0, 2),
+        "current_inputs": st.integers(0, 3),
+        "populations": st.integers(1, 3),
+        "executed": st.floats(0.01, 1),
     }
 
 

@@ -98,6 +98,26 @@ def test_neurons_and_their_membranes() -> None:
     assert once["membrane"] == pytest.approx(24 * 2 * 12 * BIT * PJ, rel=1e-12)
 
 
+def test_populations_and_further_currents() -> None:
+    more = CONV | {"populations": 3, "current_inputs": 2}
+    parts = cost(more, timesteps=2).energy_components_uj
+    # 24 values, 2 steps, 3 neurons and 2 further additions each
+    assert parts["neuron"] == pytest.approx(48 * 5 * 5 * ADD_12 * PJ, rel=1e-12)
+    assert parts["membrane"] == pytest.approx(48 * 5 * 4 * 12 * BIT * PJ, rel=1e-12)
+    plain = cost(CONV, timesteps=2).energy_components_uj
+    assert {parts[name] == plain[name] for name in ("digital", "weights", "buffer")} == {True}
+    times = cost(more, timesteps=2, digital_units=5, clock_mhz=100).latency_components_ms
+    assert times == pytest.approx({"digital": 2 * 29 * 1e-5, "neuron": 2 * 24 * 1e-5}, rel=1e-12)
+
+
+def test_inferences_that_end_before_a_layer_do_not_pay_for_it() -> None:
+    for layer in (CONV, CONV | {"static_input": True}):
+        whole, part = (cost(one, timesteps=4) for one in (layer, layer | {"executed": 0.25}))
+        assert part.dynamic_energy_uj == pytest.approx(whole.dynamic_energy_uj / 4, rel=1e-12)
+        assert part.latency_ms == pytest.approx(whole.latency_ms / 4, rel=1e-12)
+        assert part.area_mm2 == whole.area_mm2
+
+
 def test_sums_of_a_static_input_are_made_once_and_held() -> None:
     again = cost(CONV, timesteps=4).energy_components_uj
     held = cost(CONV | {"static_input": True}, timesteps=4).energy_components_uj

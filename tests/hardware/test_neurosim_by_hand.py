@@ -207,6 +207,24 @@ def test_time_and_leakage_of_one_layer() -> None:
     assert fj(cost, "leakage") == pytest.approx((tile + chip) * cost.latency_ms * 1e3)
 
 
+def test_populations_and_further_currents() -> None:
+    """4 driven values of 12-bit states, in 2 steps: 3 populations, 2 additions more."""
+    plain, more = costed(), costed(populations=3, current_inputs=2)
+    assert um2(more, "membrane") == pytest.approx(3 * um2(plain, "membrane"))
+    assert fj(more, "neuron") == pytest.approx(5 * fj(plain, "neuron"))
+    assert fj(more, "membrane") == pytest.approx(5 * fj(plain, "membrane"))
+    assert um2(more, "neuron") == pytest.approx(um2(plain, "neuron"))
+    assert fj(more, "adc") == pytest.approx(fj(plain, "adc"))
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_inferences_that_end_before_a_layer_do_not_pay_for_it(static: bool) -> None:
+    whole, part = (costed(static_input=static, executed=share) for share in (1.0, 0.25))
+    assert part.dynamic_energy_uj == pytest.approx(whole.dynamic_energy_uj / 4, rel=1e-9)
+    assert part.latency_ms == pytest.approx(whole.latency_ms / 4, rel=1e-9)
+    assert part.area_mm2 == whole.area_mm2
+
+
 def test_membranes_of_all_neurons_or_of_the_largest_layer() -> None:
     second = LAYER | {"name": "two", "in_features": 4, "out_features": 6, "neuron_state_bits": 10}
     document = {"timesteps": 2, "layers": [LAYER, second]}

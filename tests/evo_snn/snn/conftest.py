@@ -30,12 +30,15 @@ OTHERS = {
 }
 """Shapes and options of the other spaces."""
 
-WEIGHT_CASES = [("weights", number) for number in range(count(12, 60))]
+WEIGHT_CASES = [("weights", number) for number in range(count(16, 60))]
 
 WEIGHTS = {
     "weight_bits": [1, 2, 3, 4, 8],
     "quantizers": ["uniform", "power_of_two"],
     "bit_groups": 3,
+    "removed_columns": [0.0, 0.25, 0.5, 0.75],
+    "column_rows": 4,
+    "widths": [1, 2, 5, 8],
 }
 """Options of weights; of them alone are the cases ``weights``, of the plain space."""
 

@@ -68,6 +68,10 @@ def test_the_cases_of_weights_hold_every_width_and_quantizer(weight_cases):
     assert {3, 4} <= powers
     assert any(layer.weight_bits == 1 and layer.is_readout for layer in layers)
     assert {len(layer.parts) for layer in layers} == {1, 2, 3}
+    removed = [layer for layer in layers if layer.removed]
+    assert {layer.removed for layer in removed} == {0.25, 0.5, 0.75}
+    assert any(layer.weights // layer.out_channels > layer.column_rows for layer in removed)
+    assert any(1 in [part.weight_bits for part in layer.parts] for layer in removed)
 
 
 def test_a_training_step_gives_finite_gradients(case):

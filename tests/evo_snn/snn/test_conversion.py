@@ -10,7 +10,7 @@ import torch
 from evo_snn.snn import deploy
 from evo_snn.snn.conversion import LEAST_LEAK, converted, is_same_function, rebound, thresholds
 from evo_snn.snn.relu import build_cnn
-from genomes.architecture import Neuron
+from genomes.architecture import Link, Neuron, Node
 from tests.chain import HARD, IF_LIKE, chain
 
 STEPS = (4, 16, 256)
@@ -137,3 +137,29 @@ def test_what_follows_rates_and_what_is_only_a_start():
     assert not is_same_function([IF_LIKE, HARD])
     assert not is_same_function([replace(IF_LIKE, once=True)])
     assert not is_same_function([Neuron("lif", 0.5, 0.5, 12)])
+
+
+def test_a_nodes_neurons_follow_the_sum_that_they_are_driven_by(x):
+    first, second, out = chain(IF_LIKE, STEPS[-1], FINE).layers
+    # b's current goes to the node; a has neurons of its own, and the node reads its current too
+    second = replace(second, neuron=None, joins=True, peak=0)
+    network = replace(
+        chain(IF_LIKE, STEPS[-1], FINE),
+        layers=(first, second, replace(out, source="n")),
+        nodes=(Node("n", (Link("a"), Link("b")), IF_LIKE),),
+    )
+    cnn = build_cnn(network, 1, quantized=False)
+    for _ in range(4):
+        cnn(torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(2)))
+    cnn.eval()
+    rebound(cnn, [x], thresholds(cnn, [x], 99.0))
+    spiking = converted(cnn, 0).eval()
+    # others add up a's current as well, so that it keeps its size
+    assert torch.equal(spiking.layers["a"].scale, cnn.layers["a"].scale)
+    seen = []
+    for each in (cnn, spiking):
+        each(x, observe=lambda e, source, _: seen.append(source) if e.name == "out" else None)
+    activations, spikes = seen
+    rates = spikes.unflatten(0, (STEPS[-1], -1)).mean(0)
+    assert float((rates - activations).detach().abs().mean()) < 0.05
+    assert float(activations.detach().mean()) > 0.1

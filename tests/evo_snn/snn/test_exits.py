@@ -10,7 +10,6 @@ from genomes.spaces import make_space
 from hardware import estimate
 
 
-
 def scores(*probabilities):
     """(decisions, 1, 2) of the first class's probability."""
     p = torch.tensor(probabilities).view(-1, 1)

@@ -58,6 +58,7 @@ def test_plain_keeps_the_contract(shape, classes, options) -> None:
         ("signal", (1, 1), {"max_stages": 2}),
         ("cell", (1, 6, 6), {"stages": [1, 2], "repeats": [1, 2]}),
         ("spikenas_bench", (1, 6, 6), {"time_steps": [1, 3], "weight_bits": [1, 5]}),
+        ("blocks", (1, 6, 6), {"reductions": ["max", "stride"], "growths": [1, 2]}),
         ("cell", (2, 1, 5), {"cells": "alike", "backward_operations": "none"}),
     ],
 )
