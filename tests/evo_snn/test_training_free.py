@@ -295,3 +295,4 @@ def test_commands_show_a_run_whose_candidates_are_mostly_untrained(
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
     assert str(runs["snasnet"].front()["key"].iloc[0])[:8] in shown or command == ("status",)
+    assert ("sahd_score" in shown) == (command in (("front",), ("candidates",)))
