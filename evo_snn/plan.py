@@ -258,6 +258,8 @@ def _sampled_box(config: Config, space: DesignSpace) -> Box:
     values["spikes"] = np.array(
         [sum(layer.neurons for layer in one.layers) * one.timesteps / 4 for one in workloads]
     )
+    values["mean_time_steps"] = np.append(values["time_steps"], 1.0)
+    values["mean_layers"] = np.array([1.0, *(len(one.layers) for one in architectures)])
     values |= _training_values(config, architectures)
     return {
         name: (float(array.min()) / BOX_MARGIN, float(array.max()) * BOX_MARGIN)

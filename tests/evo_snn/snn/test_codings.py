@@ -130,3 +130,9 @@ def test_frames_of_each_step(frames, steps, expected):
     x = torch.arange(float(frames)).view(1, frames, 1)
 
     assert regrouped(x, steps).flatten().tolist() == expected
+
+
+@given(x=st.floats(0, 1))
+def test_one_period_of_phases_is_a_radix_train(x):
+    assert train(x, "phase", PHASES) == train(x, "radix", PHASES)
+    assert step_weights("phase", PHASES) == step_weights("radix", PHASES)
