@@ -31,7 +31,7 @@ SkipKind = Literal["or", "add"]
 Domain = Literal["memory", "digital"]
 Coding = Literal["direct", "rate", "radix", "phase", "burst", "first_spike"]
 PHASES = 4
-"""Time steps of a period of the coding ``phase``, and bits of a number that it sends."""
+"""Bits of a period of the phase coding."""
 
 Reset = Literal["hard", "subtract"]
 Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]

@@ -58,6 +58,9 @@ class Spikes:
 Source = Layer | Spikes | tuple[int, ...]
 """What a layer reads: a map of a layer or node, or the input, of which the shape is given."""
 
+_ONE_PERIOD = ("radix", "phase")
+"""Codings that are the same where the time steps are one period of phases."""
+
 POOLED_BY = 2
 """Pooling halves a spatial size; it needs at least this many positions."""
 
@@ -290,12 +293,13 @@ class ConvolutionalSpace(SearchSpace):
         )
 
     def _coding(self, chosen: Chosen) -> Coding:
-        coding = "direct" if self.frames else chosen.word("coding")
-        if coding == "phase" and chosen.number("time_steps") == PHASES:  # one period is radix
-            if "radix" in self.options.codings:
-                chosen.alike["coding"] = "radix"
-            coding = "radix"
-        return cast(Coding, coding)
+        if self.frames:
+            return "direct"
+        coding = cast(Coding, chosen.word("coding"))
+        if coding in _ONE_PERIOD and chosen.number("time_steps") == PHASES:
+            coding = next(one for one in self.options.codings if one in _ONE_PERIOD)
+            chosen.means("coding", coding)
+        return coding
 
     def _exit(self, chosen: Chosen, layers: Sequence[Layer]) -> Exit | None:
         if sum(layer.is_readout for layer in layers) > 1:

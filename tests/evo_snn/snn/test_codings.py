@@ -1,6 +1,5 @@
 """Input codings against trains written by hand, and what holds for all samples."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +7,6 @@ from hypothesis import strategies as st
 
 from evo_snn.snn.codings import encoded, regrouped, step_weights
 from genomes.architecture import PHASES
-from genomes.spaces import make_space
 
 CODES = ("rate", "radix", "phase", "burst", "first_spike")
 
@@ -135,13 +133,7 @@ def test_frames_of_each_step(frames, steps, expected):
     assert regrouped(x, steps).flatten().tolist() == expected
 
 
-def test_a_single_period_of_phases_is_radix():
-    """One network has one name."""
-    space = make_space("plain", (1, 8, 8), 10, {"codings": ["direct", "radix", "phase"]})
-    place = [gene.name for gene in space.genes].index("coding")
-    steps = space.genes[0].choices
-    for number, time_steps in enumerate(steps):
-        radix, phase = (np.zeros(len(space.genes), int) for _ in range(2))
-        radix[place], phase[place] = 1, 2
-        radix[0] = phase[0] = number
-        assert (space.key(radix) == space.key(phase)) == (time_steps == PHASES)
+@given(x=st.floats(0, 1))
+def test_one_period_of_phases_is_a_radix_train(x):
+    assert train(x, "phase", PHASES) == train(x, "radix", PHASES)
+    assert step_weights("phase", PHASES) == step_weights("radix", PHASES)
