@@ -58,8 +58,8 @@ class Spikes:
 Source = Layer | Spikes | tuple[int, ...]
 """What a layer reads: a map of a layer or node, or the input, of which the shape is given."""
 
-_BITS: tuple[Coding, ...] = ("radix", "phase")
-"""The codings that send the bits of a number."""
+_ONE_PERIOD = ("radix", "phase")
+"""Codings that are the same where the time steps are one period of phases, or one alone."""
 
 POOLED_BY = 2
 """Pooling halves a spatial size; it needs at least this many positions."""
@@ -296,8 +296,8 @@ class ConvolutionalSpace(SearchSpace):
         if self.frames:
             return "direct"
         coding = cast(Coding, chosen.word("coding"))
-        if coding in _BITS and chosen.number("time_steps") in (1, PHASES):  # the same spikes
-            coding = next(one for one in self.options.codings if one in _BITS)
+        if coding in _ONE_PERIOD and chosen.number("time_steps") in (1, PHASES):
+            coding = next(one for one in self.options.codings if one in _ONE_PERIOD)
             chosen.means("coding", coding)
         return coding
 

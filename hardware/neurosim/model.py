@@ -60,16 +60,19 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     reads, steps = plan.matrices.times, layers.steps
     latency = first = _latencies(plan, parts, tiled, moved, reads, steps)
     if chip.values["pipelined"]:
-        one = np.ones((1, 1))
-        first = _latencies(plan, parts, tiled, moved, one, one)
+        once = layers.executed
+        first = _latencies(plan, parts, tiled, moved, once, once)
     state_bits = total(layers.present * 0)
     if spiking is not None:
         area = _merged(area, spiking.area)
         energy, latency = _merged(energy, spiking.energy), _merged(latency, spiking.time)
-        once = {"neuron": _each(spiking.time["neuron"], steps)}
-        first = first | once | {"digital": _each(spiking.time["digital"], reads)}
+        ran = {"neuron": steps, "digital": reads}
+        first = first | {
+            # nothing of a layer that no inference comes to
+            name: layers.executed * spiking.time[name] / np.where(times > 0, times, 1.0)
+            for name, times in ran.items()
+        }
         state_bits = spiking.state_bits
-    first = {name: values * layers.executed for name, values in first.items()}
     times = added(latency)
     latency, interval = _operated(plan, latency, first, times)
     leakage = _leakage(plan, made, parts, spiking, times, interval)
@@ -93,11 +96,6 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
         layer_tiles=floor.tiles,
         speed_up=np.where(plan.present, floor.copies, layers.present),
     )
-
-
-def _each(times: Floats, number: Floats) -> Floats:
-    """The time of one of some steps; 0 of none, where no inference comes to a layer."""
-    return times / np.where(number > 0, number, 1.0)
 
 
 def _merged(parts: dict[str, Floats], more: dict[str, Floats]) -> dict[str, Floats]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from evo_snn.config_file import load_config
+from evo_snn.datasets import Split
 from evo_snn.objectives import BUILT_IN, Metric
 from evo_snn.plan import completed_box, make_plan
 from evo_snn.training import dataset
@@ -77,11 +78,23 @@ def test_every_metric_can_be_an_objective(name):
     assert (best > worst) == BUILT_IN[name].maximise
 
 
-def test_frames_are_refused_before_anything_is_searched(monkeypatch):
+@pytest.fixture
+def streams(monkeypatch):
+    """Digits as event streams: each four frames of the same."""
     still = dataset(load_config(CONFIG).data)
-    monkeypatch.setattr("evo_snn.plan.dataset", lambda section: replace(still, frames=4))
-    with pytest.raises(RequestError, match=r"data\.name: got 'digits'.*do not read frames yet"):
-        plan_of()
+    parts = {
+        part: Split(np.repeat(one.x[:, None], 4, axis=1), one.y)
+        for part, one in (("train", still.train), ("validation", still.validation))
+    }
+    monkeypatch.setattr("evo_snn.plan.dataset", lambda section: replace(still, frames=4, **parts))
+
+
+@pytest.mark.usefixtures("streams")
+def test_frames_are_refused_where_the_space_does_not_read_them():
+    genomes = plan_of().space.sample(4, np.random.default_rng(0))
+    assert {one.frames for one in plan_of().space.designs(genomes)[0]} == {4}
+    with pytest.raises(RequestError, match=r"data: got 'samples of 4 frames'; allowed: still"):
+        plan_of(space__codings=["rate"])
 
 
 @pytest.mark.parametrize(

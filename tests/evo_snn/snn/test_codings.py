@@ -140,3 +140,9 @@ def test_a_radix_train_of_many_steps_is_the_number(steps):
         spikes = train(x, "radix", steps)
 
         assert sum(s * w for s, w in zip(spikes, weights, strict=True)) == pytest.approx(2 * x)
+
+
+@given(x=st.floats(0, 1))
+def test_one_period_of_phases_is_a_radix_train(x):
+    assert train(x, "phase", PHASES) == train(x, "radix", PHASES)
+    assert step_weights("phase", PHASES) == step_weights("radix", PHASES)
