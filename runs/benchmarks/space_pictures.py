@@ -92,6 +92,52 @@ PICTURES: Mapping[str, tuple[str, tuple[int, ...], int, Mapping[str, Any]]] = {
             "stage3.width": 32,
         },
     ),
+    "cell": (
+        "cell",
+        (3, 32, 32),
+        10,
+        {
+            "time_steps": 5,
+            "*.weight_bits": 8,
+            "width": 16,
+            "cell1.edge01": "conv3x3",
+            "cell1.edge13": "avgpool3x3",
+            "cell1.edge03": "skip",
+            "cell1.back10": "conv1x1",
+            "cell1.back31": "skip",
+            "cell2.edge01": "conv3x3",
+            "cell2.edge02": "skip",
+            "cell2.edge12": "conv1x1",
+            "cell2.edge23": "conv3x3",
+            "cell2.edge13": "skip",
+        },
+    ),
+    "spikenas_bench": (
+        "spikenas_bench",
+        (3, 32, 32),
+        10,
+        {
+            "cell.edge01": "conv1.5",
+            "cell.edge02": "conv0.5",
+            "cell.edge03": "conv1.0",
+            "cell.edge13": "conv0.5",
+            "cell.edge23": "skip",
+        },
+    ),
+    "blocks": (
+        "blocks",
+        (3, 32, 32),
+        10,
+        {
+            "time_steps": 4,
+            "*.weight_bits": 8,
+            "width": 16,
+            "stage1.slot1": "residual3x3",
+            "stage2.slot1": "residual5x5",
+            "stage2.slot2": "conv3x3",
+            "stage3.slot2": "conv5x5",
+        },
+    ),
 }
 """File → space, shape of a sample, classes, and choices by gene name; ``*.`` for all layers'."""
 

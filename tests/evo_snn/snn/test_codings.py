@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evo_snn.snn.codings import PHASES, encoded, regrouped, step_weights
+from evo_snn.snn.codings import encoded, regrouped, step_weights
+from genomes.architecture import PHASES
 
 CODES = ("rate", "radix", "phase", "burst", "first_spike")
 
