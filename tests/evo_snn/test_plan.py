@@ -97,7 +97,7 @@ def test_frames_are_refused_where_the_space_does_not_read_them():
         plan_of(space__codings=["rate"])
 
 
-LAYERS = {"hardware__chip": "neurosim_compat", "hardware__schedule": "layers"}
+LAYERS = {"hardware__schedule": "layers"}
 
 
 def test_a_chip_that_takes_layers_one_by_one_runs_what_has_no_order_in_time():
@@ -114,10 +114,16 @@ def test_a_chip_that_takes_layers_one_by_one_cannot_end_in_time(exits):
 
 
 def test_a_chip_that_takes_layers_one_by_one_has_no_feedback():
-    cells = {"search__space": "cell", "space": {"width": 4}}
-    assert plan_of(**LAYERS, **cells, space__backward_operations=["none"]).needs_workers
+    cells = {
+        "data": {"name": "digits"},
+        "search": {"space": "cell"},
+        "hardware": {"schedule": "layers"},
+        "objectives": {"names": ["accuracy", "parameters"]},
+    }
+    forward = load_config(cells, {"space.backward_operations": ["none"]})
+    assert make_plan(forward).space.chips.base.word("schedule") == "layers"
     with pytest.raises(RequestError, match=r"hardware\.schedule: got 'layers'; allowed: 'steps'"):
-        plan_of(**LAYERS, **cells)
+        make_plan(load_config(cells))
 
 
 @pytest.mark.parametrize(
