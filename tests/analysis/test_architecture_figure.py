@@ -1,5 +1,6 @@
 """The picture of an architecture, against the layers that it draws."""
 
+import numpy as np
 import pytest
 from matplotlib.patches import FancyBboxPatch
 
@@ -46,3 +47,36 @@ def test_links_pools_and_bits_are_told(skip, read):
     assert "1-D convolution 3\n4 channels, 2-bit weights, average of 2" in texts
     arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
     assert len(arrows) == 3 + 1  # one a layer, and the link
+
+
+def arrows(ax):
+    return [one.arrow_patch for one in ax.texts if getattr(one, "arrow_patch", None) is not None]
+
+
+def test_nodes_are_boxes_and_feedback_is_dashed():
+    space = make_space("cell", (3, 8, 8), 4)
+    values = {"cell1.edge01": "conv3x3", "cell1.edge13": "conv1x1", "cell1.edge03": "avgpool3x3"}
+    network, ax, texts = picture(space, **values, **{"cell1.back30": "skip"})
+    boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+
+    assert len(boxes) == len(network.layers) + len(network.nodes)
+    assert {node.name for node in network.nodes} <= set(texts)
+    links = [link for node in network.nodes for link in node.links]
+    assert len(arrows(ax)) == len(network.layers) + len(links)
+    dashed = [one for one in arrows(ax) if one.get_linestyle() == "--"]
+    assert len(dashed) == sum(link.delayed for link in links) == 1
+    assert "average of 3 × 3" in texts
+    assert sum("classes" in text for text in texts) == 1  # of the read-out alone
+
+
+@pytest.mark.parametrize("name", ["cell", "spikenas_bench", "blocks"])
+def test_any_network_of_pictures_is_drawn(name):
+    space = make_space(name, (3, 16, 16), 4)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        network = space.decode(space.canonical(rng.integers(0, space.choices)))
+        figure = analysis.figure_of_architecture(network)
+        (ax,) = figure.axes
+        links = sum(len(node.links) for node in network.nodes)
+        skips = sum(len(layer.skips) for layer in network.layers)
+        assert len(arrows(ax)) == len(network.layers) + links + skips
