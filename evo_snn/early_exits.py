@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from evo_snn.costing import measured_workload
+from evo_snn.costing import mean_layers, measured_workload
 from evo_snn.measured import Measured
 from evo_snn.precision import weights_of
 from evo_snn.seeds import derived_seed
@@ -124,7 +124,7 @@ def exits(
                 "confidence": bound,
                 "accuracy": right,
                 "mean_time_steps": workload.steps,
-                "mean_layers": sum(layer.executed for layer in workload.layers),
+                "mean_layers": mean_layers(decided, workload),
                 "energy_uj": cost.energy_uj,
                 "latency_ms": cost.latency_ms,
                 "ends": list(shares),

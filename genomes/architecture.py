@@ -30,6 +30,9 @@ PoolKind = Literal["average", "max"]
 SkipKind = Literal["or", "add"]
 Domain = Literal["memory", "digital"]
 Coding = Literal["direct", "rate", "radix", "phase", "burst", "first_spike"]
+PHASES = 4
+"""Bits of a period of the phase coding."""
+
 Reset = Literal["hard", "subtract"]
 Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]
 

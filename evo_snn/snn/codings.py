@@ -28,10 +28,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from genomes.architecture import Coding
-
-PHASES = 4
-"""Bits of a period of the phase coding."""
+from genomes.architecture import PHASES, Coding
 
 _FIXED_SEED = 0
 """Of the random numbers with which a deployed network draws its rate-coded input."""

@@ -31,6 +31,16 @@ EVERYTHING = {
     "quantizers": ["uniform", "power_of_two"],
 }
 
+ALL_GENES = EVERYTHING | {
+    "codings": ["direct", "rate", "phase", "radix"],
+    "first_layers": ["memory", "digital"],
+    "time_exits": ["off", "on"],
+    "depth_exits": ["off", "on"],
+    "exit_confidences": [0.8, 0.9],
+    "removed_columns": [0.0, 0.5],
+    "bit_groups": 2,
+}
+
 
 def test_a_network_by_hand():
     space = make_space("blocks", (3, 32, 32), 10, SMALL)
@@ -142,7 +152,7 @@ def test_equal_networks_are_one_candidate(one, other):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 1, 5)])
 def test_many_genomes(shape):
     """Keys and networks are one to one, canonical forms their own, and costs finite."""
-    space = make_space("blocks", shape, 4, EVERYTHING)
+    space = make_space("blocks", shape, 4, ALL_GENES)
     rows = np.random.default_rng(0).integers(0, space.choices, (count(100, 2000), len(space.genes)))
     networks, found = {}, []
     for genome in rows:

@@ -225,6 +225,24 @@ def test_inferences_that_end_before_a_layer_do_not_pay_for_it(static: bool) -> N
     assert part.area_mm2 == whole.area_mm2
 
 
+def test_a_pipelines_latency_follows_the_share_of_inferences_that_come() -> None:
+    second = LAYER | {"name": "two", "in_features": 4}
+    for steps in (1, 3):
+        whole, none, half = (
+            estimate(
+                Workload.model_validate(
+                    {"timesteps": steps, "layers": [LAYER, second | {"executed": share}]}
+                ),
+                "rram_neurosim_22nm",
+                {"pipelined": True},
+            ).latency_ms
+            for share in (1.0, 0.0, 0.5)
+        )
+        assert 0 < none < half < whole
+        if steps == 1:
+            assert half == pytest.approx((none + whole) / 2)
+
+
 def test_membranes_of_all_neurons_or_of_the_largest_layer() -> None:
     second = LAYER | {"name": "two", "in_features": 4, "out_features": 6, "neuron_state_bits": 10}
     document = {"timesteps": 2, "layers": [LAYER, second]}
