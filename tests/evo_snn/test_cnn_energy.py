@@ -6,7 +6,6 @@ import pytest
 
 from evo_snn.cnn_energy import cnn_energy
 from genomes.errors import RequestError
-from genomes.spaces import make_space
 from genomes.workload import Workload
 from hardware import details, load_chip
 from tests.chain import chain
@@ -95,16 +94,3 @@ def test_the_technology_is_a_digital_one():
 def test_a_network_that_needs_time_is_refused():
     with pytest.raises(RequestError, match="from_cnn: got 'a network with 4 frames"):
         cnn_energy(replace(chain(), frames=4), RATES)
-
-
-def test_inferences_that_end_early_add_less():
-    options = {"max_stages": 2, "max_blocks": 1, "widths": [4], "depth_exits": ["on"]}
-    space = make_space("plain", (1, 6, 6), 3, options)
-    deep = space.decode([len(gene) - 1 if gene.name == "stages" else 0 for gene in space.genes])
-    rates = {layer.name: (0.25, 0.25) for layer in deep.layers}
-
-    whole, early = cnn_energy(deep, rates), cnn_energy(deep, rates, ends=(0.75, 0.25))
-
-    assert early.cnn == whole.cnn
-    for name, share in {"stage1.block1": 1, "exit1": 1, "stage2.block1": 1 / 4}.items():
-        assert early.snn[name] == pytest.approx(share * whole.snn[name])
