@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from genomes.architecture import INPUT, Architecture, Exit
+from genomes.architecture import INPUT, PHASES, Architecture, Exit
 from genomes.convolutional import Chosen
 from genomes.options import CommonOptions, Switchable, switched_on
 from genomes.spaces import OWN_SPACES, make_space
@@ -111,6 +111,16 @@ def test_one_period_of_phases_is_a_radix_train(steps):
     assert (space.key(phase) == space.key(radix)) == alike
     assert (space.decode(phase) == space.decode(radix)) == alike
     assert space.decode(phase).coding == "phase"
+
+
+def test_where_all_codings_are_alike_there_is_nothing_to_choose():
+    options = {"codings": ["phase", "radix"], "time_steps": [PHASES, 8]}
+    space = make_space("plain", (1, 8, 8), 10, options)
+    short, long = (wanting(space, coding="radix", time_steps=steps) for steps in (PHASES, 8))
+
+    assert "coding" not in space.describe(short)
+    assert space.decode(short).coding == "phase"
+    assert space.describe(long)["coding"] == "radix"
 
 
 def options_of(name):
