@@ -147,7 +147,8 @@ def number(value: float) -> str:
     if not 1e-3 <= size < 1e5:  # noqa: PLR2004
         mantissa, exponent = f"{value:.1e}".split("e")
         power = rf"10^{{{int(exponent)}}}"
-        return f"${power}$" if mantissa == "1.0" else rf"${mantissa}\times{power}$"
+        mantissa = mantissa.removesuffix(".0")
+        return f"${power}$" if mantissa == "1" else rf"${mantissa}\times{power}$"
     decimals = max(0, 2 - int(np.floor(np.log10(size))))
     text = f"{value:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -15,7 +15,7 @@ once an inference, and may do so in memory instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2
 
@@ -107,6 +107,7 @@ def cnn_energy(
     rates: Mapping[str, tuple[float, float]],
     technology: Chip | str = TECHNOLOGY,
     memory: Chip | str = MEMORY,
+    ends: Sequence[float] = (),
 ) -> CNNEnergy:
     """Compare a spiking network with the CNNs of its architecture.
 
@@ -115,6 +116,8 @@ def cnn_energy(
         rates: layer name → (input rate, output rate), as measured.
         technology: a chip of the digital model.
         memory: the chip that the first layer may be computed on.
+        ends: share of the spiking network's inferences that end at each decision; empty where all
+            are whole, as the CNNs' are.
 
     Raises:
         RequestError: the architecture has no CNN, or the technology is no digital one.
@@ -124,6 +127,7 @@ def cnn_energy(
     if digital.model != "digital":
         raise RequestError("technology", digital.name, "a chip of the model 'digital'")
     workload = architecture.workload.with_rates(rates)
+    workload = architecture.ended(workload, ends) if ends else workload
     read = read_bits(architecture)
     # a layer with groups of channels of other bits is several in a workload
     bits = {part.name: read[one.name] for one in architecture.layers for part in one.parts}
@@ -137,7 +141,7 @@ def cnn_energy(
         snn={
             one.name: _multiplied(one, digital, one.input_bits)
             if one.static_input
-            else _accumulated(one, digital, workload.steps)
+            else _accumulated(one, digital, workload.steps * one.executed)
             for one in workload.layers
         },
         in_memory={

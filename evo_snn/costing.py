@@ -41,8 +41,13 @@ def measured_metrics(
     """The package's metrics but those of accuracy, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
-    parts = zip(neurons, architecture.parts, strict=True)
-    spiking = [n for n, (layer, _) in parts if not layer.is_readout]
+    parts = zip(workload.layers, architecture.parts, strict=True)
+    # what only adds to a current that nodes have the neurons of has none itself
+    spiking = [
+        work.neurons
+        for work, (layer, _) in parts
+        if work.neuron_state_bits and not layer.is_readout
+    ]
     fired = [n * rate for n, rate in zip(neurons, rates, strict=True)]
     per_step = sum(fired)
     executed = sum(n * layer.executed for n, layer in zip(fired, workload.layers, strict=True))

@@ -160,7 +160,7 @@ def _fully_trained(
     deployed = deploy(network)
     measured = measure(deployed, test)
     if from_cnn:
-        told["energies"] = cnn_energy(architecture, measured.rates).to_dict()
+        told["energies"] = cnn_energy(architecture, measured.rates, ends=measured.ends).to_dict()
     parts = {"train": train, "validation": validation, "test": test}
     row: dict[str, object] = {
         **told,

@@ -65,7 +65,7 @@ class Precision:
         own: its own time steps, and the bits of its widest weights.
         cells: one row a cell: ``time_steps``, ``weight_bits``, ``accuracy`` (on the validation
             part), ``energy_uj``, ``latency_ms``; where cells were tuned ``tuned_accuracy`` and
-            ``tuned_energy_uj``. Time is the same in both.
+            ``tuned_energy_uj``. Without exits time is the same in both.
     """
 
     key: str

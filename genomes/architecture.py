@@ -31,7 +31,7 @@ SkipKind = Literal["or", "add"]
 Domain = Literal["memory", "digital"]
 Coding = Literal["direct", "rate", "radix", "phase", "burst", "first_spike"]
 PHASES = 4
-"""Bits of a period of the phase coding."""
+"""Bits of a period of the phase coding; in so many time steps, or in one, it is radix coding."""
 
 Reset = Literal["hard", "subtract"]
 Surrogate = Literal["super", "triangle", "tanh", "circ", "heavi_erfc"]

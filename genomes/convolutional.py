@@ -59,7 +59,7 @@ Source = Layer | Spikes | tuple[int, ...]
 """What a layer reads: a map of a layer or node, or the input, of which the shape is given."""
 
 _ONE_PERIOD = ("radix", "phase")
-"""Codings that are the same where the time steps are one period of phases."""
+"""Codings that are the same where the time steps are one period of phases, or one alone."""
 
 POOLED_BY = 2
 """Pooling halves a spatial size; it needs at least this many positions."""
@@ -295,7 +295,7 @@ class ConvolutionalSpace(SearchSpace):
     def _coding(self, chosen: Chosen) -> Coding:
         if self.frames:
             return "direct"
-        one_period = chosen.number("time_steps") == PHASES
+        one_period = chosen.number("time_steps") in (1, PHASES)
         if one_period and set(self.options.codings) <= set(_ONE_PERIOD):
             return self.options.codings[0]
         coding = cast(Coding, chosen.word("coding"))

@@ -159,9 +159,11 @@ def _check_classes(parts: Parts) -> None:
     sizes = np.bincount(parts.train.y, minlength=len(parts.labels))
     alone = np.flatnonzero(sizes == 1)
     if len(alone):
-        label = parts.labels[alone[0]]
+        label = str(parts.labels[alone[0]])
+        name = parts.names[alone[0]] if parts.names else label
+        shown = label if name == label else f"{label} ({name})"
         allowed = "two or more, one of them for validation"
-        raise RequestError("data", f"one example of class {label} for training", allowed)
+        raise RequestError("data", f"one example of class {shown} for training", allowed)
 
 
 def split_stratified(

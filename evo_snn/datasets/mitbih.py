@@ -48,6 +48,9 @@ class BeatOptions(SizeOptions):
     before: Whole = Field(100, description="samples before the R wave (360 a second); of records")
     after: Count = Field(156, description="samples from the R wave on; of records")
     downsample: Count = Field(1, description="samples that are averaged into one")
+    centre: bool = Field(
+        False, description="subtract the median of each beat, so that a wandering baseline is lost"
+    )
     drop_q: bool = Field(False, description="leave class Q out: a handful of unclear beats")
     test_fraction: Share = Field(
         0.3, description="share of the beats for the test, by patient, where none is of DS2"
@@ -87,7 +90,7 @@ def load_mitbih(path: Path, options: BeatOptions) -> Parts:
     train, test = _divided(beats, options)
     y_train, y_test, labels = class_indices(train.y, test.y)
     chosen = at_most(y_train, options.per_class)
-    known, later = (_averaged(part.x, options.downsample) for part in (train, test))
+    known, later = (_prepared(part.x, options) for part in (train, test))
     low, high = np.percentile(known[chosen], _AMPLITUDES)
     if high <= low:
         raise bad(path, "beats that differ")
@@ -120,6 +123,12 @@ def _divided(beats: _Beats, options: BeatOptions) -> tuple[_Beats, _Beats]:
     return known.take(kept), known.take(held)
 
 
+def _prepared(x: NDArray[Any], options: BeatOptions) -> NDArray[np.float64]:
+    """Beats (N, samples) as options want them, not scaled yet."""
+    means = _averaged(x, options.downsample)
+    return means - np.median(means, axis=1, keepdims=True) if options.centre else means
+
+
 def _averaged(x: NDArray[Any], count: int) -> NDArray[np.float64]:
     """Means of so many samples in turn; what is left over at the end is dropped."""
     size = x.shape[1] // count
@@ -139,8 +148,9 @@ def _of_file(path: Path) -> _Beats:
     shapes = x.ndim == 2 and y.shape == record.shape == (len(x),)  # noqa: PLR2004
     if not shapes or x.size == 0 or not {y.dtype.kind, record.dtype.kind} <= set("iu"):
         raise bad(path, "x (N, samples), whole numbers y (N,) and record (N,)")
-    if y.max() >= len(_CLASSES) or y.min() < 0:
-        raise RequestError("y", int(y.max()), f"0 to {len(_CLASSES) - 1}, for {_CLASSES}")
+    strange = y[(y < 0) | (y >= len(_CLASSES))]
+    if len(strange):
+        raise RequestError("y", int(strange[0]), f"0 to {len(_CLASSES) - 1}, for {_CLASSES}")
     return _Beats(x, y.astype(np.int64), record.astype(np.int64))
 
 

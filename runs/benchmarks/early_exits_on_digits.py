@@ -121,12 +121,8 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
     with style.context():
         figure = style.figure(style.PAGE, 2.6)
         axes = figure.subplots(1, 2, sharey=True)
-        for ax, cost, label in zip(
-            axes,
-            ("energy_uj", "latency_ms"),
-            ("Energy per inference (µJ)", "Latency (ms)"),
-            strict=True,
-        ):
+        labels = {"energy_uj": "Energy per inference (µJ)", "latency_ms": "Latency (ms)"}
+        for ax, (cost, label) in zip(axes, labels.items(), strict=True):
             for name, colour in zip(CASES, style.CATEGORIES, strict=False):
                 _curve(ax, rows[rows["exit"] == name], cost, name, colour)
             ax.set_xlabel(label)

@@ -138,6 +138,22 @@ PICTURES: Mapping[str, tuple[str, tuple[int, ...], int, Mapping[str, Any]]] = {
             "stage3.slot2": "conv5x5",
         },
     ),
+    "plain": (
+        "plain",
+        (1, 28, 28),
+        10,
+        {
+            "time_steps": 4,
+            "stages": 2,
+            "*.weight_bits": 4,
+            "*.kernel": 3,
+            "stage1.width": 8,
+            "stage1.blocks": 2,
+            "stage1.block2.skip": "or",
+            "stage2.width": 16,
+            "stage2.pool": "average",
+        },
+    ),
 }
 """File → space, shape of a sample, classes, and choices by gene name; ``*.`` for all layers'."""
 

@@ -44,6 +44,7 @@ def test_labels_name_the_unit_once(name: str, unit: str, label: str) -> None:
         (0.0123, "0.0123"),
         (1e-5, "$10^{-5}$"),
         (2.5e6, r"$2.5\times10^{6}$"),
+        (3e-4, r"$3\times10^{-4}$"),
         (-3.21, "-3.21"),
     ],
 )

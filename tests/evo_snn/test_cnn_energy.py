@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evo_snn.cnn_energy import cnn_energy
+from genomes.architecture import Exit
 from genomes.errors import RequestError
 from genomes.workload import Workload
 from hardware import details, load_chip
@@ -94,3 +95,13 @@ def test_the_technology_is_a_digital_one():
 def test_a_network_that_needs_time_is_refused():
     with pytest.raises(RequestError, match="from_cnn: got 'a network with 4 frames"):
         cnn_energy(replace(chain(), frames=4), RATES)
+
+
+def test_inferences_that_end_early_add_less(found):
+    early = replace(chain(steps=3, bits=(3, 5, 2)), exit=Exit("time", 0.9))
+
+    less = cnn_energy(early, RATES, ends=(1.0, 0.0, 0.0))
+
+    assert less.cnn == found.cnn
+    assert less.snn["a"] == found.snn["a"]  # of the image, once
+    assert less.snn["b"] == pytest.approx(found.snn["b"] / 3)

@@ -29,6 +29,7 @@ EVERYTHING = {
     "input_bits": [4, 8],
     "weight_bits": [1, 3, 8],
     "quantizers": ["uniform", "power_of_two"],
+    "removed_columns": [0.0, 0.1, 0.4, 0.5],
 }
 
 ALL_GENES = EVERYTHING | {
@@ -139,6 +140,7 @@ def test_one_position_is_not_pooled():
             {"stage2.slot3": "conv3x3", "stage2.slot1.project.weight_bits": 8, "growth": 2},
             {"stage2.slot2": "conv3x3", "stage2.slot1.project.weight_bits": 8, "growth": 2},
         ),
+        ({"stem.removed": 0.4}, {}),  # of two columns none
     ],
 )
 def test_equal_networks_are_one_candidate(one, other):

@@ -5,14 +5,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
+from evo_snn.snn.codings import encoded
 from genomes.architecture import INPUT, PHASES, Architecture, Exit
 from genomes.convolutional import Chosen
 from genomes.options import CommonOptions, Switchable, switched_on
 from genomes.spaces import OWN_SPACES, make_space
+from tests.genomes.by_name import genome_of
 
 EVERYTHING = {
     "resets": ["hard", "subtract"],
@@ -20,7 +23,7 @@ EVERYTHING = {
     "hidden_codes": ["any", "once"],
     "state_bits": [6, 12],
     "input_bits": [4, 8],
-    "codings": ["direct", "rate", "phase", "radix"],
+    "codings": ["direct", "phase", "rate", "radix"],  # phase and radix may be alike: not neighbours
     "first_layers": ["memory", "digital"],
     "time_exits": ["off", "on"],
     "depth_exits": ["off", "on"],
@@ -32,6 +35,8 @@ SWITCHED = {
     *("time_exit", "depth_exit", "exit_confidence"),
 }
 """Their genes."""
+
+SAMPLES = torch.arange(256)[None] / 255
 
 
 def wanting(space, **wanted):
@@ -220,3 +225,16 @@ def test_decoding_asks_for_a_decision_with_and_without_a_gene():
     assert (without.number("layer1.tint"), without.word("mood")) == (3, "calm")
     assert with_gene.felt == {"layer1.tint", "mood"}
     assert without.felt == set()
+
+
+@pytest.mark.parametrize("codings", [["radix", "phase"], ["direct", "phase", "radix"]])
+@pytest.mark.parametrize("name", ["plain", "blocks", "cell"])
+def test_codings_that_give_the_same_spikes_are_one_candidate(name, codings):
+    options = {"codings": codings, "time_steps": [1, 3, PHASES, 5]}
+    space = make_space(name, (2, 8, 8), 3, options)
+
+    for steps in options["time_steps"]:
+        pair = [genome_of(space, time_steps=steps, coding=one) for one in ("radix", "phase")]
+        networks, keys = {space.decode(one) for one in pair}, {space.key(one) for one in pair}
+        trains = [encoded(SAMPLES, one, steps, None) for one in ("radix", "phase")]
+        assert len(keys) == len(networks) == (1 if torch.equal(*trains) else 2)

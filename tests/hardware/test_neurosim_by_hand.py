@@ -225,6 +225,19 @@ def test_inferences_that_end_before_a_layer_do_not_pay_for_it(static: bool) -> N
     assert part.area_mm2 == whole.area_mm2
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
+@pytest.mark.parametrize("domain", ["memory", "digital"])
+def test_layers_that_no_inference_comes_to_take_no_time(pipelined: bool, domain: str) -> None:
+    layers = [LAYER, LAYER | {"name": "two", "executed": 0.0, "domain": domain}]
+    workload = Workload.model_validate({"timesteps": 2, "layers": layers})
+    with np.errstate(all="raise"):
+        found = estimate(workload, "rram_neurosim_22nm", {"pipelined": pipelined})
+    (whole, none) = found.layers
+    assert whole.latency_ms > 0
+    assert none.latency_ms == none.energy_uj == 0
+    assert found.latency_ms == whole.latency_ms
+
+
 def test_a_pipelines_latency_follows_the_share_of_inferences_that_come() -> None:
     second = LAYER | {"name": "two", "in_features": 4}
     for steps in (1, 3):

@@ -138,6 +138,25 @@ def test_options_of_beats(tmp_path):
         load_dataset("mitbih", tmp_path, options={"downsample": 300})
 
 
+def test_a_centred_beat_has_no_baseline(tmp_path):
+    beats = np.random.default_rng(0).normal(0, 10, (90, 40))
+    wander = 300 * np.repeat([0, 1, -1], 30)[:, np.newaxis]
+    whose = {"y": np.tile([0, 2], 45), "record": np.repeat([101, 106, 100], 30)}
+    np.savez(tmp_path / "flat.npz", x=beats, **whose)
+    np.savez(tmp_path / "wandering.npz", x=beats + wander, **whose)
+    parts = {
+        (name, centre): load_mitbih(tmp_path / f"{name}.npz", BeatOptions(centre=centre))
+        for name in ("flat", "wandering")
+        for centre in (False, True)
+    }
+    np.testing.assert_allclose(
+        parts["wandering", True].test.x, parts["flat", True].test.x, atol=1e-5
+    )
+    medians = np.median(parts["wandering", True].train.x, axis=2)
+    np.testing.assert_allclose(medians, medians[0, 0], atol=1e-5)
+    assert np.ptp(np.median(parts["wandering", False].train.x, axis=2)) > 0.5
+
+
 @given(
     hnp.arrays(np.int64, (7, 2), elements=st.integers(-2048, 2047)),
     st.lists(
@@ -204,6 +223,7 @@ def arrays(**changes):
     [
         ({"x": np.full((60, 16), np.nan)}, "x: got '960 values that are NaN"),
         ({"y": np.arange(60) % 6}, "y: got 5; allowed: 0 to 4, for NSVFQ"),
+        ({"y": np.arange(60) % 3 - 1}, "y: got -1; allowed: 0 to 4, for NSVFQ"),
         ({"record": np.arange(59)}, "whole numbers"),
         ({"record": np.full(60, 102)}, "no record of DS1"),
         ({"y": np.r_[3, np.arange(59) % 2]}, "one example of class 3"),

@@ -133,6 +133,15 @@ def test_frames_of_each_step(frames, steps, expected):
     assert regrouped(x, steps).flatten().tolist() == expected
 
 
+@pytest.mark.parametrize("steps", [24, 25, 63, 128, 1024])
+def test_a_radix_train_of_many_steps_is_the_number(steps):
+    weights = step_weights("radix", steps)
+    for x in (1.0, 0.5, 3 / 255):
+        spikes = train(x, "radix", steps)
+
+        assert sum(s * w for s, w in zip(spikes, weights, strict=True)) == pytest.approx(2 * x)
+
+
 @given(x=st.floats(0, 1))
 def test_one_period_of_phases_is_a_radix_train(x):
     assert train(x, "phase", PHASES) == train(x, "radix", PHASES)
