@@ -295,8 +295,11 @@ class ConvolutionalSpace(SearchSpace):
     def _coding(self, chosen: Chosen) -> Coding:
         if self.frames:
             return "direct"
+        one_period = chosen.number("time_steps") in (1, PHASES)
+        if one_period and set(self.options.codings) <= set(_ONE_PERIOD):
+            return self.options.codings[0]
         coding = cast(Coding, chosen.word("coding"))
-        if coding in _ONE_PERIOD and chosen.number("time_steps") in (1, PHASES):
+        if one_period and coding in _ONE_PERIOD:
             coding = next(one for one in self.options.codings if one in _ONE_PERIOD)
             chosen.means("coding", coding)
         return coding

@@ -118,6 +118,16 @@ def test_one_period_of_phases_is_a_radix_train(steps):
     assert space.decode(phase).coding == "phase"
 
 
+def test_where_all_codings_are_alike_there_is_nothing_to_choose():
+    options = {"codings": ["phase", "radix"], "time_steps": [PHASES, 8]}
+    space = make_space("plain", (1, 8, 8), 10, options)
+    short, long = (wanting(space, coding="radix", time_steps=steps) for steps in (PHASES, 8))
+
+    assert "coding" not in space.describe(short)
+    assert space.decode(short).coding == "phase"
+    assert space.describe(long)["coding"] == "radix"
+
+
 def options_of(name):
     """A space's options with every decision switched on, so far as it has them."""
     known = OWN_SPACES[name].Options.model_fields

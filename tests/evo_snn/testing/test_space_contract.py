@@ -86,6 +86,10 @@ class Unfelt(Tiny):
     def active(self, genome):
         return np.append(self.tiny().active(np.asarray(genome)[:-1]), True)
 
+    def canonical(self, genome):
+        *felt, last = self.checked(genome)
+        return np.append(self.tiny().canonical(felt), last)
+
     def decode(self, genome):
         return self.tiny().decode(self.checked(genome)[:-1])
 
