@@ -5,7 +5,7 @@ Spiking Neural Networks", ICML 2022). A block is two convolutions of one kernel,
 each. A residual block adds the spikes that it reads to the current of its last neurons, so that
 every map stays spikes; where the width or the size changes, a convolution of 1x1 stands in between.
 Slots are in stages, which max pooling (OR of spikes) or a stride sets apart. What differs from
-AutoSNN is in ``docs/spaces.md``.
+AutoSNN is in ``docs/spaces/blocks.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pictures of docs/spaces.md: a decoded network of each space.
+"""The pictures of docs/spaces/: a decoded network of each space.
 
 python runs/benchmarks/space_pictures.py
 """
