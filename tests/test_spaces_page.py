@@ -1,4 +1,4 @@
-"""docs/spaces.md and docs/spaces/: a row and a page for every space, and pictures that are there."""
+"""docs/spaces.md and docs/spaces/: a row and a page for every space, pictures that are there."""
 
 import re
 from pathlib import Path
