@@ -20,6 +20,7 @@ RUNTIME = [
     "pandas>=2.2",
     "joblib>=1.3",
     "scikit-learn>=1.4",
+    "threadpoolctl>=3.1",  # scikit-learn needs it too
     "safetensors>=0.4.3",
     "pydantic>=2.7",
     "tomli-w>=1.0",

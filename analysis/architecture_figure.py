@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis import style
+from analysis.graph_figure import figure_of_graph
 from genomes.architecture import INPUT
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ def figure_of_architecture(architecture: Architecture, title: str = "") -> Figur
     A box says what the layer computes, with how many channels and bits of a weight, and how it
     pools. Beside an arrow stands what is read: channels and sizes, and bits where it is no spikes.
     An arc on the left is a skip link. Colours tell 1-D, 2-D, 3-D convolutions and the read-out
-    apart.
+    apart. A network whose layers share sums is drawn with its nodes (``graph_figure``).
 
     Args:
         architecture: what a genome decodes to.
         title: what it is.
     """
+    if architecture.nodes:
+        return figure_of_graph(architecture, title)
     layers = architecture.layers
     with style.context():
         height = _STEP * (len(layers) + 1) + (0.25 if title else 0.05)

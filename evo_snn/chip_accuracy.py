@@ -10,6 +10,7 @@ from torch import Tensor
 
 from evo_snn.fidelity import OnChip
 from evo_snn.snn import DeployedNetwork, Network
+from evo_snn.snn.exits import decided
 from evo_snn.snn.on_chip import Rates, chip_instances
 from evo_snn.training import Samples
 from hardware import Chip
@@ -103,7 +104,7 @@ def _hits(network: Network, samples: Samples) -> Tensor:
     largest = max(prod(layer.out_shape) for layer in network.architecture.layers)
     parts = ceil(len(samples) * largest / ELEMENTS_AT_ONCE)
     batches = zip(samples.x.chunk(parts), samples.y.chunk(parts), strict=True)
-    return torch.cat([network(x).argmax(1) == y for x, y in batches]).cpu()
+    return torch.cat([decided(network, x).classes == y for x, y in batches]).cpu()
 
 
 def fixed_part(samples: Samples, size: int) -> Samples:

@@ -14,7 +14,7 @@ from evo_snn.measured import Measured
 from genomes.architecture import Architecture
 from genomes.training_work import training_work
 from genomes.workload import Workload
-from hardware import Chip, Cost, lower_bounds, totals
+from hardware import Chip, Cost, estimate, lower_bounds, totals
 from hardware.arrays import Floats
 from hardware.machines import Machine
 
@@ -41,8 +41,13 @@ def measured_metrics(
     """The package's metrics but those of accuracy, from measured spike rates and the final cost."""
     neurons = [layer.neurons for layer in workload.layers]
     rates = [layer.output_rate for layer in workload.layers]
-    parts = zip(neurons, architecture.parts, strict=True)
-    spiking = [n for n, (layer, _) in parts if not layer.is_readout]
+    parts = zip(workload.layers, architecture.parts, strict=True)
+    # what only adds to a current that nodes have the neurons of has none itself
+    spiking = [
+        work.neurons
+        for work, (layer, _) in parts
+        if work.neuron_state_bits and not layer.is_readout
+    ]
     fired = [n * rate for n, rate in zip(neurons, rates, strict=True)]
     per_step = sum(fired)
     executed = sum(n * layer.executed for n, layer in zip(fired, workload.layers, strict=True))
@@ -57,10 +62,40 @@ def measured_metrics(
         "utilisation": cost.utilisation,
         "memory_kb": cost.memory_kb,
         "mean_time_steps": workload.steps,
-        "mean_layers": sum(layer.executed for layer in workload.layers),
+        "mean_layers": mean_layers(architecture, workload),
         "spikes": workload.steps * executed,
         "spike_rate": per_step / max(1, sum(spiking)),
     }
+
+
+def decision_latency_ms(workload: Workload, chip: Chip, recording_ms: float) -> float:
+    """Mean time from the beginning of a recording to the decision on it.
+
+    A time step reads the part of the recording that arrives in F = ``recording_ms`` / time steps.
+    The chip takes C for one step and L for an inference of m steps. Where it keeps up with the
+    recording, the decision follows C after the last part has arrived: m F + C; where it is slower,
+    it has worked without a pause since the first part: F + L. The later one counts. A chip that
+    runs all time steps of a layer before the next layer begins when the recording has ended.
+
+    Args:
+        workload: as measured, with as many mean time steps as inferences took.
+        chip: that runs it.
+        recording_ms: mean duration of a recording. Time steps count as equally long parts of it; of
+            frames of equally many events they are so on average only.
+    """
+    whole = estimate(workload, chip).latency_ms
+    if chip.values.get("schedule") == "layers":
+        return recording_ms + whole
+    step = workload.model_copy(update={"timesteps": 1, "mean_timesteps": None})
+    part = recording_ms / workload.timesteps
+    kept_up = workload.steps * part + estimate(step, chip).latency_ms
+    return max(kept_up, part + whole)
+
+
+def mean_layers(architecture: Architecture, workload: Workload) -> float:
+    """Layers that an inference takes on average; one whose channels differ in bits is one layer."""
+    parts = zip(architecture.parts, workload.layers, strict=True)
+    return sum(work.executed / len(layer.parts) for (layer, _), work in parts)
 
 
 def training_metrics(

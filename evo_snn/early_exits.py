@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from evo_snn.costing import measured_workload
-from evo_snn.measured import Measured
+from evo_snn.costing import mean_layers
 from evo_snn.precision import weights_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import build, deploy
@@ -33,7 +32,7 @@ from evo_snn.training import (
 )
 from genomes.architecture import Architecture, Exit
 from genomes.errors import RequestError
-from hardware import estimate
+from hardware import Chip, estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,31 +107,44 @@ def exits(
         network = build(decided, seed, kernel).to(device)
         restore(network, tensors)
         samples = on_device(data.validation, device)
-        scores, rates = _decisions(deploy(network), samples)
-    chip = run.chip_of(candidate.key)
-    rows = []
-    for bound in bounds:
-        found = ended(scores, bound)
+        rows = swept(deploy(network), samples, run.chip_of(candidate.key), bounds)
+    kind = own.kind if own else "time"
+    searched_with = own.confidence if own else None
+    return Exits(candidate.key, origin, kind, searched_with, pd.DataFrame(rows))
+
+
+def swept(
+    network: Network, samples: Samples, chip: Chip, confidences: Sequence[float]
+) -> list[dict[str, object]]:
+    """The rows of `Exits`: one a confidence, whatever that of the network's own exit is.
+
+    Args:
+        network: deployed, of an architecture with an exit.
+        samples: that are classified, once for all confidences.
+        chip: what it costs on.
+        confidences: as for `exits`.
+    """
+    architecture = network.architecture
+    scores, rates = _decisions(network, samples)
+    rows: list[dict[str, object]] = []
+    for confidence in confidences:
+        found = ended(scores, confidence)
         counts = torch.bincount(found.places, minlength=len(scores))
-        shares = tuple((counts / counts.sum()).tolist())
-        right = (found.classes == samples.y).float().mean().item()
-        empty = torch.zeros(1, 1, dtype=torch.int64).numpy()
-        workload = measured_workload(decided, Measured(empty, rates, shares))
+        shares = (counts / counts.sum()).tolist()
+        workload = architecture.ended(architecture.workload.with_rates(rates), shares)
         cost = estimate(workload, chip)
         rows.append(
             {
-                "confidence": bound,
-                "accuracy": right,
+                "confidence": confidence,
+                "accuracy": (found.classes == samples.y).float().mean().item(),
                 "mean_time_steps": workload.steps,
-                "mean_layers": sum(layer.executed for layer in workload.layers),
+                "mean_layers": mean_layers(architecture, workload),
                 "energy_uj": cost.energy_uj,
                 "latency_ms": cost.latency_ms,
-                "ends": list(shares),
+                "ends": shares,
             }
         )
-    kind = decided.exit.kind if decided.exit else "time"
-    searched_with = own.confidence if own else None
-    return Exits(candidate.key, origin, kind, searched_with, pd.DataFrame(rows))
+    return rows
 
 
 @torch.no_grad()

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from evo_snn.chip_accuracy import metrics_on_chip
 from evo_snn.config import DataSection, LadderSection, TrainingSection
 from evo_snn.costing import (
+    decision_latency_ms,
     known_metrics,
     measured_metrics,
     measured_workload,
@@ -73,6 +74,7 @@ class EvaluationSettings:
         on_chip: how candidates are measured on chips; None where they are not.
         noise: conditions of the chips that training steps meet; None for training without noise.
         machine: what energy of training is counted for.
+        recording_ms: mean duration of a recording; 0 where the data set's inputs stand still.
     """
 
     data: DataSection
@@ -86,6 +88,7 @@ class EvaluationSettings:
     on_chip: OnChip | None = None
     noise: Conditions | None = None
     machine: Machine = field(default_factory=load_machine)
+    recording_ms: float = 0.0
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -241,6 +244,9 @@ def _evaluated(task: Task, settings: EvaluationSettings, started: float) -> Outc
     }
     if settings.scoring is not None:
         metrics |= _at_start(task, settings, settings.scoring).metrics
+    if settings.recording_ms:
+        latency = decision_latency_ms(workload, task.chip, settings.recording_ms)
+        metrics["decision_latency_ms"] = latency
     if settings.on_chip is not None:
         metrics |= metrics_on_chip(
             _as_fitted(network, fitted),

@@ -15,7 +15,7 @@ import torch
 from evo_snn.class_map import PARTS, ClassMap, map_path
 from evo_snn.cnn_energy import cnn_energy
 from evo_snn.config import Config, TrainingSection
-from evo_snn.costing import training_metrics
+from evo_snn.costing import mean_layers, measured_workload, training_metrics
 from evo_snn.datasets import Dataset
 from evo_snn.filesystem import write_atomically
 from evo_snn.folder import TRAINED, refuse_links, require_file_name
@@ -26,6 +26,7 @@ from evo_snn.measured import Measured
 from evo_snn.noise import WeightNoise, noise_of
 from evo_snn.seeds import derived_seed
 from evo_snn.snn import Network, build, deploy
+from evo_snn.snn.exits import decided
 from evo_snn.snn.tensors import restore, to_bytes
 from evo_snn.training import (
     MEASURED_AT_ONCE,
@@ -85,7 +86,8 @@ def train(
         test_balanced_accuracy (average accuracy), test_kappa, test_recalls (class → recall, None
         for one without test samples), test_rates (layer → input and spike rate), epochs, steps,
         seed, what training took (training_operations, training_energy_j); ``leaky`` says why the
-        figures flatter, where they do. Where the run has chips that are not ideal, also mean,
+        figures flatter, where they do; with an exit ``test_mean_time_steps`` or
+        ``test_mean_layers``. Where the run has chips that are not ideal, also mean,
         worst and standard deviation of the test accuracy on 20 fresh instances of the design's
         chip (``test_accuracy_on_chip``, ``…_worst``, ``…_std``).
         From a CNN also ``conversion``, ``percentile`` and the test accuracies ``cnn``,
@@ -164,6 +166,7 @@ def _fully_trained(
         **told,
         "validation_accuracy": fitted.accuracy,
         **_test_figures(measured, data),
+        **_lengths(architecture, measured),
         "steps": fitted.steps,
         "test_rates": {name: list(pair) for name, pair in measured.rates.items()},
         **_training_cost(run.config, architecture, fitted, len(train)),
@@ -179,6 +182,16 @@ def _test_figures(measured: Measured, data: Dataset) -> dict[str, object]:
         "test_recalls": dict(zip(_class_names(data), measured.recalls, strict=True)),
         **({"leaky": data.leaky} if data.leaky else {}),
     }
+
+
+def _lengths(architecture: Architecture, measured: Measured) -> dict[str, float]:
+    """How long test inferences are on average, where they may end early."""
+    if architecture.exit is None:
+        return {}
+    workload = measured_workload(architecture, measured)
+    if architecture.exit.kind == "time":
+        return {"test_mean_time_steps": workload.steps}
+    return {"test_mean_layers": mean_layers(architecture, workload)}
 
 
 def _training_cost(
@@ -227,7 +240,7 @@ def _class_map(network: Network, data: Dataset, device: str) -> ClassMap | None:
     if ground is None:
         return None
     batches = LazyTensor(ground.inputs, device).split(MEASURED_AT_ONCE)
-    predicted = torch.cat([network(x).argmax(1).cpu() for x in batches]).numpy()
+    predicted = torch.cat([decided(network, x).classes.cpu() for x in batches]).numpy()
     part = np.zeros(ground.truth.size, np.int64)
     for place, name in enumerate(PARTS[1:], start=1):
         part[getattr(ground, name)] = place

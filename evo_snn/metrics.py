@@ -235,6 +235,18 @@ INITIAL: Mapping[str, Metric] = {
 """Metrics of the untrained network; measured where one is named or the algorithm goes by it."""
 
 
+OF_STREAMS: Mapping[str, Metric] = {
+    "decision_latency_ms": Metric(
+        "decision_latency_ms",
+        "ms",
+        description="beginning of a recording to the decision, of event streams",
+        known_before_training="no",
+        needs="training",
+    )
+}
+"""Metrics of recordings; measured where the data set says how long these are."""
+
+
 def _on_chip(name: str, description: str, *, maximise: bool = True) -> Metric:
     return Metric(name, "", maximise, False, description, "no", "network")
 
@@ -269,6 +281,7 @@ AFTER_SECONDS = _on_chip(
 
 PACKAGE: Mapping[str, Metric] = {
     **BUILT_IN,
+    **OF_STREAMS,
     **INITIAL,
     **ON_CHIP,
     AFTER_SECONDS.name: AFTER_SECONDS,
@@ -285,7 +298,7 @@ def seconds_of(name: str) -> float | None:
 
 def package_metric(name: str) -> Metric | None:
     """The package's own metric of that name; None where it has none."""
-    fixed = {**BUILT_IN, **INITIAL, **ON_CHIP}
+    fixed = {**BUILT_IN, **OF_STREAMS, **INITIAL, **ON_CHIP}
     if name in fixed:
         return fixed[name]
     seconds = seconds_of(name)

@@ -23,6 +23,7 @@ from evo_snn.chip_genes import PREFIX
 from evo_snn.metrics import (
     AFTER_SECONDS,
     BUILT_IN,
+    OF_STREAMS,
     PACKAGE,
     CandidateView,
     Function,
@@ -43,6 +44,7 @@ __all__ = [
     "Needs",
     "Plugins",
     "all_metrics",
+    "check_streams",
     "chosen_metrics",
     "file_metrics",
     "is_reserved",
@@ -152,6 +154,23 @@ def chosen_metrics(
         package_metric(name) or metrics.get(name) or _further(name, metrics, field)
         for name in names
     ]
+
+
+def check_streams(named: Mapping[str, Iterable[str]], recording_ms: float) -> None:
+    """Refuse metrics of recordings where the data set has none.
+
+    Args:
+        named: key of the configuration → names of metrics that it has.
+        recording_ms: mean duration of the data set's recordings; 0 for none.
+
+    Raises:
+        RequestError: one is named.
+    """
+    for field, names in named.items():
+        for name in OF_STREAMS.keys() & set(names):
+            if recording_ms == 0:
+                allowed = "metrics of still samples: it is one of recordings with time stamps"
+                raise RequestError(field, name, allowed, "latency_ms is the time on the chip.")
 
 
 def file_metrics(file: PluginFile) -> list[Metric]:

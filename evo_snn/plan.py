@@ -19,14 +19,21 @@ from evo_snn.budgets import check_possible
 from evo_snn.chip_genes import chip_genes
 from evo_snn.config import AblationSection, Config
 from evo_snn.constraints import Constraint, make_constraints, violations
-from evo_snn.costing import costed, known_metrics, products, training_metrics
+from evo_snn.costing import (
+    KNOWN_COSTS,
+    architecture_metrics,
+    costed,
+    known_metrics,
+    products,
+    training_metrics,
+)
 from evo_snn.design_space import DesignSpace
 from evo_snn.evaluation import EvaluationSettings
 from evo_snn.fidelity import checked_on_chip
 from evo_snn.ladder import rung_steps
 from evo_snn.metrics import LESS_TO_MORE, Metric, Needs, is_accuracy_on_chip
 from evo_snn.noise import noise_of
-from evo_snn.objectives import chosen_metrics
+from evo_snn.objectives import check_streams, chosen_metrics
 from evo_snn.plugins import PluginFile, PluginRecord, plugins_of, read_plugin
 from evo_snn.progress import LOGGER
 from evo_snn.training import checked_device, chosen_kernel, data_digest, dataset
@@ -132,6 +139,7 @@ def make_plan(
     chosen = chosen_kernel(config.training, kernel).name
     data = dataset(config.data)
     check_augment(config.training.augment, data.input_shape)
+    check_streams(named, data.recording_ms)
     _warn_of_figures(config, data.leaky)
     space = DesignSpace(
         make_space(config.search.space, data.input_shape, data.classes, config.space, data.frames),
@@ -163,6 +171,7 @@ def make_plan(
             on_chip=on_chip,
             noise=noise_of(config.on_chip),
             machine=machine,
+            recording_ms=data.recording_ms,
         ),
         plugins=plugins_of(config, files),
         box=_known_box(config, space, objectives),
@@ -240,14 +249,17 @@ def _known_box(config: Config, space: DesignSpace, objectives: Sequence[Metric])
 
 def _sampled_box(config: Config, space: DesignSpace) -> Box:
     architectures, chips = space.designs(space.sample(BOX_SAMPLE, np.random.default_rng(0)))
-    exact, _ = known_metrics(architectures, chips)
-    values = {name: np.array([row[name] for row in exact]) for name in exact[0]}
+    rows = [architecture_metrics(one) for one in architectures]
+    values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     workloads = [one.workload for one in architectures]
     costs = costed(totals, workloads, chips)
+    values |= {name: costs[name] for name in KNOWN_COSTS}  # of inferences that do not end early
     values |= products(costs["energy_uj"], costs["latency_ms"], costs["area_mm2"])
     values["spikes"] = np.array(
         [sum(layer.neurons for layer in one.layers) * one.timesteps / 4 for one in workloads]
     )
+    values["mean_time_steps"] = np.append(values["time_steps"], 1.0)
+    values["mean_layers"] = np.array([1.0, *(len(one.layers) for one in architectures)])
     values |= _training_values(config, architectures)
     return {
         name: (float(array.min()) / BOX_MARGIN, float(array.max()) * BOX_MARGIN)

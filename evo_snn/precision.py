@@ -2,7 +2,8 @@
 
 Each cell is the same weights in another network: that many time steps, all weights at that many
 bits. *Post-training* nothing is trained for it; *tuned*, it is trained on with quantization in
-every step. Cost is that of the run's chip with the rates that the cell's network has.
+every step. Cost is that of the run's chip with the rates that the cell's network has; with an exit,
+of inferences as long as it has. Frames of an event stream are shared among any number of steps.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from evo_snn.config import TrainingSection
+from evo_snn.costing import measured_workload
 from evo_snn.from_cnn import FINE_TUNING
 from evo_snn.measured import Measured
 from evo_snn.seeds import derived_seed
@@ -63,7 +65,7 @@ class Precision:
         own: its own time steps, and the bits of its widest weights.
         cells: one row a cell: ``time_steps``, ``weight_bits``, ``accuracy`` (on the validation
             part), ``energy_uj``, ``latency_ms``; where cells were tuned ``tuned_accuracy`` and
-            ``tuned_energy_uj``. Time is the same in both.
+            ``tuned_energy_uj``. Without exits time is the same in both.
     """
 
     key: str
@@ -99,8 +101,7 @@ def precision(
     candidate = run.candidate(key)
     architecture = Architecture.from_description(candidate.architecture)
     own = (architecture.time_steps, max(layer.weight_bits for layer in architecture.layers))
-    usual = {own[0]} if architecture.frames else {*STEPS, own[0]}
-    grid = checked_grid(architecture, steps or usual, bits or {*BITS, own[1]})
+    grid = checked_grid(steps or {*STEPS, own[0]}, bits or {*BITS, own[1]})
     if train is not None and train < 1:
         raise RequestError("--train", train, "1 or more")
     origin, tensors = weights_of(run, candidate.key)
@@ -126,17 +127,14 @@ def precision(
 
 
 def checked_grid(
-    architecture: Architecture, steps: Sequence[int] | set[int], bits: Sequence[int] | set[int]
+    steps: Sequence[int] | set[int], bits: Sequence[int] | set[int]
 ) -> list[tuple[int, int]]:
     """All pairs of time steps and bits, ascending, each once.
 
     Raises:
-        RequestError: a number that no network can have, or other steps than an event stream has.
+        RequestError: a number that no network can have.
     """
     for one in steps:
-        if architecture.frames and one != architecture.time_steps:
-            allowed = f"{architecture.time_steps}, in which the network reads its frames"
-            raise RequestError("--steps", one, allowed)
         if not 1 <= one <= MOST_STEPS:
             raise RequestError("--steps", one, f"whole numbers from 1 to {MOST_STEPS}")
     for one in bits:
@@ -194,7 +192,7 @@ def _cell(
 
 
 def _cost(architecture: Architecture, measured: Measured, chip: Chip) -> Cost:
-    cost: Cost = estimate(architecture.workload.with_rates(measured.rates), chip)
+    cost: Cost = estimate(measured_workload(architecture, measured), chip)
     return cost
 
 

@@ -44,6 +44,8 @@ _OF_THE_NETWORK = frozenset(
         "parameters",
         "operations",
         "time_steps",
+        "mean_time_steps",
+        "mean_layers",
         "spikes",
         "spike_rate",
         "training_operations",

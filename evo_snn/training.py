@@ -29,7 +29,7 @@ from evo_snn.measured import Measured
 from evo_snn.noise import WeightNoise
 from evo_snn.snn import Network, TrainableNetwork, deploy
 from evo_snn.snn.activity import Activity
-from evo_snn.snn.exits import ended, loss_of_decisions
+from evo_snn.snn.exits import decided, loss_of_decisions
 from evo_snn.snn.kernels import Chosen, choose
 from evo_snn.snn.tensors import named_tensors
 from evo_snn.trust import require_trusted
@@ -329,20 +329,18 @@ def random_batches(n: int, batch_size: int, generator: torch.Generator) -> Itera
 @torch.no_grad()
 def measure(network: Network, samples: Samples) -> Measured:
     """Confusion counts and spike rates by layer of a network over samples."""
-    activity = Activity(network.architecture.carriers)
-    left = network.architecture.exit
-    confidence = left.confidence if left else 1.0
-    counts, ends, classes = torch.zeros((), dtype=torch.int64), torch.zeros(()), 0
+    architecture = network.architecture
+    activity = Activity(architecture.carriers)
+    places, classes = architecture.decisions, architecture.classes
+    counts, ends = torch.zeros((), dtype=torch.int64), torch.zeros(())
     for x, y in zip(
         samples.x.split(MEASURED_AT_ONCE), samples.y.split(MEASURED_AT_ONCE), strict=True
     ):
-        scores = network.decisions(x, observe=activity)
-        classes = scores.shape[2]
-        decided = ended(scores, confidence)
-        ends = ends.to(y.device) + torch.bincount(decided.places, minlength=len(scores))
-        pairs = y * classes + decided.classes  # one number a pair of classes
+        found = decided(network, x, activity)
+        ends = ends.to(y.device) + torch.bincount(found.places, minlength=places)
+        pairs = y * classes + found.classes  # one number a pair of classes
         counts = counts.to(y.device) + torch.bincount(pairs, minlength=classes**2)
-    shares = tuple((ends / ends.sum()).tolist()) if left else ()
+    shares = tuple((ends / ends.sum()).tolist()) if architecture.exit else ()
     return Measured(counts.view(classes, classes).cpu().numpy(), activity.rates(), shares)
 
 

@@ -5,7 +5,7 @@ Spiking Neural Networks", ICML 2022). A block is two convolutions of one kernel,
 each. A residual block adds the spikes that it reads to the current of its last neurons, so that
 every map stays spikes; where the width or the size changes, a convolution of 1x1 stands in between.
 Slots are in stages, which max pooling (OR of spikes) or a stride sets apart. What differs from
-AutoSNN is in ``docs/spaces.md``.
+AutoSNN is in ``docs/spaces/blocks.md``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from genomes.convolutional import (
     numbered,
     shape_of,
 )
-from genomes.genes import Gene
+from genomes.genes import Gene, role_of
 from genomes.options import CommonOptions, Sizes, Switchable, different, one_or_more
 from genomes.space import Genome
 
@@ -120,6 +120,10 @@ class BlocksSpace(ConvolutionalSpace):
     dimensions = (2,)
     input_form = "(channels, rows, columns)"
 
+    def option_of(self, gene: Gene) -> str:
+        """The option that says which choices a gene has: blocks for slots."""
+        return "blocks" if role_of(gene.name).endswith(".slot") else super().option_of(gene)
+
     def _layer_genes(self) -> Iterator[Gene]:
         options = self.options
         convolves = options.blocks != ("skip",)
@@ -154,7 +158,7 @@ class BlocksSpace(ConvolutionalSpace):
         """The genome (genes,) with its idle slots last in their stages, inactive genes at 0."""
         checked = self.checked(genome)
         felt = self._felt(checked)
-        found = np.where(felt, checked, 0)
+        found = super().canonical(checked)
         for _, slots in self._stages:
             busy = [slot for slot in slots if not self._idle(slot, found, felt)]
             idle = [slot for slot in slots if slot not in busy]

@@ -2,7 +2,7 @@
 
 After SNASNet (Y. Kim, Y. Li, H. Park, Y. Venkatesha, P. Panda, "Neural Architecture Search for
 Spiking Neural Networks", ECCV 2022) and NeuroNAS (R. V. W. Putra, M. Shafique, arXiv 2407.00641).
-What differs from theirs is in ``docs/spaces.md``.
+What differs from theirs is in ``docs/spaces/cell.md``.
 """
 
 from __future__ import annotations

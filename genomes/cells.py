@@ -247,7 +247,9 @@ class CellularSpace(ConvolutionalSpace):
         draft.layers.append(current)
         width, source = current.out_channels, current.name
         shape = current.neuron_shape
-        for number in range(1, chosen.number("stages") + 1):
+        stages = chosen.number("stages")
+        leaves = stages > 1 and chosen.word("depth_exit") == "on"
+        for number in range(1, stages + 1):
             if number > 1:
                 width *= chosen.number("growth")
                 spikes = self._read(chosen, draft, source, shape, None)
@@ -256,6 +258,9 @@ class CellularSpace(ConvolutionalSpace):
                 source, shape = reduction.name, reduction.neuron_shape
             for cell in _copies(f"cell{number}", chosen.number("repeats")):
                 source = self._cell(chosen, draft, cell, source, shape)
+            if leaves and number < stages:
+                left = self._readout(chosen, self._read(chosen, draft, source, shape, None))
+                draft.layers.append(replace(left, name=f"exit{number}"))
         last = self._read(chosen, draft, source, shape, None)
         draft.layers.append(self._readout(chosen, last))
         return tuple(draft.layers), draft.nodes()

@@ -17,11 +17,13 @@ def require_static(architecture: Architecture) -> None:
     """Refuse an architecture that means nothing without time.
 
     Raises:
-        RequestError: it reads frames or a train of spikes, or its links are delayed.
+        RequestError: it reads frames or a train of spikes, has delayed links, or an exit.
     """
+    kind = architecture.exit.kind if architecture.exit else ""
     reasons = {
         f"{architecture.frames} frames a sample": architecture.frames > 0,
         f"its input coded as {architecture.coding!r}": architecture.coding != "direct",
+        f"an exit in {kind}": bool(kind),
         "delayed links": any(link.delayed for node in architecture.nodes for link in node.links),
     }
     found = [reason for reason, applies in reasons.items() if applies]

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genomes.architecture import (
     INPUT,
+    PHASES,
     Architecture,
     Coding,
     Domain,
@@ -56,6 +57,9 @@ class Spikes:
 
 Source = Layer | Spikes | tuple[int, ...]
 """What a layer reads: a map of a layer or node, or the input, of which the shape is given."""
+
+_ONE_PERIOD = ("radix", "phase")
+"""Codings that are the same where the time steps are one period of phases, or one alone."""
 
 POOLED_BY = 2
 """Pooling halves a spatial size; it needs at least this many positions."""
@@ -289,7 +293,16 @@ class ConvolutionalSpace(SearchSpace):
         )
 
     def _coding(self, chosen: Chosen) -> Coding:
-        return "direct" if self.frames else cast(Coding, chosen.word("coding"))
+        if self.frames:
+            return "direct"
+        one_period = chosen.number("time_steps") in (1, PHASES)
+        if one_period and set(self.options.codings) <= set(_ONE_PERIOD):
+            return self.options.codings[0]
+        coding = cast(Coding, chosen.word("coding"))
+        if one_period and coding in _ONE_PERIOD:
+            coding = next(one for one in self.options.codings if one in _ONE_PERIOD)
+            chosen.means("coding", coding)
+        return coding
 
     def _exit(self, chosen: Chosen, layers: Sequence[Layer]) -> Exit | None:
         if sum(layer.is_readout for layer in layers) > 1:

@@ -10,7 +10,7 @@ Kernels do not reach beyond the patch, which they make smaller. Along the bands 
 zeros is added at both ends, but for the first layer.
 
 Both shapes of ACE-SNN are genomes of the default space (G. Datta, S. Kundu, A. R. Jaiswal,
-P. A. Beerel, Frontiers in Neuroscience 16, 815258, 2022), see ``docs/spaces.md``.
+P. A. Beerel, Frontiers in Neuroscience 16, 815258, 2022), see ``docs/spaces/hyperspectral.md``.
 """
 
 from __future__ import annotations

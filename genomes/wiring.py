@@ -63,7 +63,7 @@ def standard(links: Links) -> dict[Pair, What]:
     what leads to the two may be exchanged. Either vanishes where nothing is left for it to do. Two
     nodes in the middle without a link between them may change places.
 
-    Not every pair of equal cells is found where currents are fed back: see ``docs/spaces.md``.
+    Not every pair of equal cells is found where currents are fed back: see ``docs/spaces/cell.md``.
     """
     links, before = without_dead_ends(links), None
     while links != before:

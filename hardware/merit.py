@@ -108,7 +108,8 @@ def figures_of_merit(workload: Workload, cost: Cost) -> Merit:
 
 
 def _synaptic_operations(layer: Layer, steps: float) -> float:
-    return layer.operations * layer.column_share * (1.0 if layer.static_input else steps)
+    runs = layer.executed * (1.0 if layer.static_input else steps)
+    return layer.operations * layer.column_share * runs
 
 
 def _operations(counts: list[float], layers: tuple[Layer, ...]) -> float:

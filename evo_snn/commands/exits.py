@@ -42,6 +42,9 @@ def exits(
     with busy("measuring"):
         found = early_exits.exits(run, chosen, asked, accept=accept or ())
     if figure is not None:
+        from evo_snn.guard import require_own
+
+        require_own("analysis")
         from analysis.exits import figure_of_exits
 
         title = f"{short(found.key)} on {run.chip_of(found.key).name}"

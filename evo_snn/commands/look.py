@@ -19,6 +19,7 @@ from evo_snn.commands.output import (
     short,
 )
 from evo_snn.commands.whole import of_a_whole_run
+from evo_snn.metrics import INITIAL
 from genomes.errors import RequestError
 
 if TYPE_CHECKING:
@@ -160,7 +161,9 @@ def print_front(run: "Run", table: "pd.DataFrame") -> None:
 
 def print_candidates(title: str, run: "Run", table: "pd.DataFrame") -> None:
     """Candidates as a table: keys, objectives with their units, and what their chips are."""
-    steps, chip = _steps_column(table), chip_columns(table)
+    objectives = {objective.name for objective in run.objectives}
+    scores = [name for name in INITIAL if name in table and name not in objectives]
+    steps, chip = [*_steps_column(table), *scores], chip_columns(table)
     names = [*steps, *(objective.name for objective in run.objectives), *chip]
     headers = [*steps, *(_header(each.name, each.unit) for each in run.objectives), *chip]
     rows = [

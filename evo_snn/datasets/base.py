@@ -21,10 +21,13 @@ class Split:
         x: Inputs, float32, shape (N, C, *spatial) or (N, frames, C, *spatial), in [0, 1]; an array,
             or `evo_snn.datasets.lazy.Lazy` where they are many.
         y: Class indices, int64, shape (N,), in 0 … classes - 1.
+        durations_ms: How long each recording is, float64, shape (N,); None where inputs stand
+            still, and where it is not known.
     """
 
     x: Inputs
     y: NDArray[np.int64]
+    durations_ms: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -33,7 +36,8 @@ class Split:
     def take(self, indices: NDArray[np.int64]) -> "Split":
         """The examples at ``indices``, as a new part."""
         x = self.x.take(indices) if isinstance(self.x, Lazy) else self.x[indices]
-        return Split(x, self.y[indices])
+        durations = None if self.durations_ms is None else self.durations_ms[indices]
+        return Split(x, self.y[indices], durations)
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,12 @@ class Dataset:
         return tuple(self.train.x.shape[2 if self.frames else 1 :])
 
     @property
+    def recording_ms(self) -> float:
+        """Mean duration of a recording of the training part; 0 where that is not known."""
+        durations = self.train.durations_ms
+        return 0.0 if durations is None else float(durations.mean())
+
+    @property
     def classes(self) -> int:
         """Number of classes."""
         return len(self.labels)
@@ -149,9 +159,11 @@ def _check_classes(parts: Parts) -> None:
     sizes = np.bincount(parts.train.y, minlength=len(parts.labels))
     alone = np.flatnonzero(sizes == 1)
     if len(alone):
-        label = parts.labels[alone[0]]
+        label = str(parts.labels[alone[0]])
+        name = parts.names[alone[0]] if parts.names else label
+        shown = label if name == label else f"{label} ({name})"
         allowed = "two or more, one of them for validation"
-        raise RequestError("data", f"one example of class {label} for training", allowed)
+        raise RequestError("data", f"one example of class {shown} for training", allowed)
 
 
 def split_stratified(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evo_snn.datasets.base import Parts, Split, at_most
-from evo_snn.datasets.events import EventOptions, Events, frames_of
+from evo_snn.datasets.events import EventOptions, Events, split_of
 from evo_snn.datasets.loader import OwnLoader
 from evo_snn.datasets.reading import bad, class_indices, content, folder, read_as
 
@@ -71,7 +71,7 @@ def load_dvs_gesture(path: Path, options: EventOptions) -> Parts:
 
     def split(part: list[_Gesture], y: NDArray[np.int64]) -> Split:
         recordings = (one.read() for one in part)
-        return Split(frames_of(recordings, len(part), _SENSOR, options, path), y)
+        return split_of(recordings, y, _SENSOR, options, path)
 
     return Parts(
         split(kept, y_train[chosen]),

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from evo_snn.datasets.lazy import Inputs, counts
+from evo_snn.datasets.base import Split
+from evo_snn.datasets.lazy import counts
 from evo_snn.datasets.loader import SizeOptions
 from evo_snn.datasets.reading import check_fits
 from genomes.errors import RequestError
 
 _POLARITIES = 2
+_US_PER_MS = 1000
 _MOST = 255  # that a frame's count can be: it is stored in a byte
 
 
@@ -40,6 +42,11 @@ class Events:
     t: NDArray[Any]
     name: str
 
+    @property
+    def duration_us(self) -> int:
+        """From the first event to the last, both included: what frames of equal length divide."""
+        return int(self.t.max()) - int(self.t.min()) + 1 if len(self.t) else 0
+
 
 class EventOptions(SizeOptions):
     """How events become frames."""
@@ -60,18 +67,18 @@ class EventOptions(SizeOptions):
     )
 
 
-def frames_of(
+def split_of(
     recordings: Iterable[Events],
-    number: int,
+    y: NDArray[np.int64],
     sensor: tuple[int, int],
     options: EventOptions,
     path: Path,
-) -> Inputs:
-    """Recordings as inputs of shape (N, frames, polarity, rows, columns).
+) -> Split:
+    """Recordings as inputs of shape (N, frames, polarity, rows, columns), and how long they are.
 
     Args:
-        recordings: So many recordings, one at a time.
-        number: How many there are.
+        recordings: N recordings, one at a time.
+        y: Their classes, shape (N,).
         sensor: Rows and columns of the sensor.
         options: The rule.
         path: Where the recordings are, for messages.
@@ -79,12 +86,13 @@ def frames_of(
     Raises:
         RequestError: An event lies beyond the sensor, or the frames do not fit into memory.
     """
-    shape = (number, *frame_shape(sensor, options))
+    shape = (len(y), *frame_shape(sensor, options))
     check_fits(path, int(np.prod(shape, dtype=np.int64)))
-    store = np.empty(shape, np.uint8)
+    store, durations = np.empty(shape, np.uint8), np.zeros(len(y))
     for row, events in enumerate(recordings):
         store[row] = one_of(events, sensor, options)
-    return counts(store, options.clip)
+        durations[row] = events.duration_us / _US_PER_MS
+    return Split(counts(store, options.clip), y, durations)
 
 
 def frame_shape(sensor: tuple[int, int], options: EventOptions) -> tuple[int, int, int, int]:

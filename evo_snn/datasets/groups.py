@@ -31,7 +31,7 @@ def split_groups(
     """
     _, group = np.unique(groups, return_inverse=True)
     labels, index = np.unique(y, return_inverse=True)
-    sizes = np.zeros((group.max() + 1, len(labels)))
+    sizes = np.zeros((group.max() + 1, len(labels)), np.int64)
     np.add.at(sizes, (group, index), 1)
     few = np.flatnonzero((sizes > 0).sum(0) <= keep)
     if len(few):
@@ -42,8 +42,8 @@ def split_groups(
         )
     rng = np.random.default_rng(seed)
     for _ in range(_STARTS):
-        held = _improved(rng.random(len(sizes)) < fraction, sizes, fraction, keep)
-        if _score(held[np.newaxis], sizes, fraction, keep)[0] < _MISSING:
+        held, score = _improved(rng.random(len(sizes)) < fraction, sizes, fraction, keep)
+        if score < _MISSING:
             chosen = held[group]
             return np.flatnonzero(~chosen), np.flatnonzero(chosen)
     raise RequestError(
@@ -55,26 +55,44 @@ def split_groups(
 
 
 def _improved(
-    held: NDArray[np.bool_], sizes: NDArray[np.float64], fraction: float, keep: int
-) -> NDArray[np.bool_]:
-    """The choice after the best change of one group, again and again, while that helps."""
-    score = _score(held[np.newaxis], sizes, fraction, keep)[0]
+    held: NDArray[np.bool_], sizes: NDArray[np.int64], fraction: float, keep: int
+) -> tuple[NDArray[np.bool_], float]:
+    """The choice after the best change of one group, again and again, while that helps.
+
+    With it how far it is from the wanted shares.
+    """
+    there = (sizes > 0).astype(np.int64)
     while True:
-        changed = held ^ np.eye(len(held), dtype=bool)  # row g: group g on the other side
-        scores = _score(changed, sizes, fraction, keep)
+        # all sums are of integers: those of real numbers depend on the number of threads in their
+        # last bits, which decide between groups that are equally good
+        step = np.where(held, -1, 1)[:, np.newaxis]  # row g: group g on the other side
+        examples, groups = sizes[held].sum(0), there[held].sum(0)
+        now = _score(examples, groups, sizes, fraction, keep)
+        scores = _score(examples + step * sizes, groups + step * there, sizes, fraction, keep)
         best = int(scores.argmin())
-        if scores[best] >= score:
-            return held
-        held, score = changed[best], scores[best]
+        if scores[best] >= now:
+            return held, float(now)
+        held = held.copy()
+        held[best] = not held[best]
 
 
 def _score(
-    choices: NDArray[np.bool_], sizes: NDArray[np.float64], fraction: float, keep: int
+    examples: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    fraction: float,
+    keep: int,
 ) -> NDArray[np.float64]:
-    """How far each choice of groups, shape (n, groups), is from the wanted shares; shape (n,)."""
-    shares = choices.astype(float) @ (sizes / sizes.sum(0))
-    there = (sizes > 0).astype(float)
-    held = choices.astype(float) @ there
-    missing = (held == 0) | (there.sum(0) - held < keep)
-    scores: NDArray[np.float64] = ((shares - fraction) ** 2 + _MISSING * missing).sum(1)
+    """How far choices of groups are from the wanted shares, shape (...).
+
+    Args:
+        examples: of each class that are held out, (..., classes).
+        groups: with examples of each class that are held out, (..., classes).
+        sizes: examples of each group and class, (groups, classes).
+        fraction: wanted share of each class.
+        keep: groups that have to be kept of each class at least.
+    """
+    missing = (groups == 0) | ((sizes > 0).sum(0) - groups < keep)
+    deviations = (examples / sizes.sum(0) - fraction) ** 2
+    scores: NDArray[np.float64] = (deviations + _MISSING * missing).sum(-1)
     return scores

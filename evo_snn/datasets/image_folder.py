@@ -39,6 +39,8 @@ def load_image_folder(path: Path, options: FolderOptions) -> Parts:
         part: _labelled(path / part) for part in ("train", "val", "test") if (path / part).is_dir()
     }
     if "train" not in parts:
+        if parts and set(parts) == {one.name for one in subfolders(path)}:
+            raise bad(path, "a folder with train", f"Has {' and '.join(parts)} alone.")
         return _divided(_labelled(path), options)
     held = [part for part in ("test", "val") if part in parts]
     if not held:

@@ -148,8 +148,9 @@ def _of_file(path: Path) -> _Beats:
     shapes = x.ndim == 2 and y.shape == record.shape == (len(x),)  # noqa: PLR2004
     if not shapes or x.size == 0 or not {y.dtype.kind, record.dtype.kind} <= set("iu"):
         raise bad(path, "x (N, samples), whole numbers y (N,) and record (N,)")
-    if y.max() >= len(_CLASSES) or y.min() < 0:
-        raise RequestError("y", int(y.max()), f"0 to {len(_CLASSES) - 1}, for {_CLASSES}")
+    strange = y[(y < 0) | (y >= len(_CLASSES))]
+    if len(strange):
+        raise RequestError("y", int(strange[0]), f"0 to {len(_CLASSES) - 1}, for {_CLASSES}")
     return _Beats(x, y.astype(np.int64), record.astype(np.int64))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from evo_snn.datasets.base import Parts, Split, at_most
-from evo_snn.datasets.events import EventOptions, Events, frames_of
+from evo_snn.datasets.base import Parts, at_most
+from evo_snn.datasets.events import EventOptions, Events, split_of
 from evo_snn.datasets.loader import Count, OwnLoader
 from evo_snn.datasets.reading import (
     bad,
@@ -64,8 +64,8 @@ def load_nmnist(path: Path, options: EventOptions) -> Parts:
     chosen = at_most(first, options.per_class)
     kept = [train[one] for one in chosen]
     return Parts(
-        Split(frames_of(map(read_events, kept), len(kept), _SENSOR, options, path), first[chosen]),
-        Split(frames_of(map(read_events, test), len(test), _SENSOR, options, path), second),
+        split_of(map(read_events, kept), first[chosen], _SENSOR, options, path),
+        split_of(map(read_events, test), second, _SENSOR, options, path),
         labels,
         names=tuple(map(str, labels)),
         frames=options.frames,
@@ -89,15 +89,12 @@ def load_events_npz(path: Path, options: EventsNpzOptions) -> Parts:
     y_train, y_test, labels = class_indices(arrays["y_train"], arrays["y_test"])
     chosen = at_most(y_train, options.per_class)
     splits = [
-        Split(
-            frames_of(
-                _sliced(path, arrays, part, rows, len(y)),
-                len(rows),
-                (options.rows, options.columns),
-                options,
-                path,
-            ),
+        split_of(
+            _sliced(path, arrays, part, rows, len(y)),
             y[rows],
+            (options.rows, options.columns),
+            options,
+            path,
         )
         for part, rows, y in (
             ("train", chosen, y_train),

@@ -23,6 +23,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", "
 """Endings of the files that are taken for images, in small or capital letters."""
 
 
+_WIDE = {"I": "32-bit integers", "F": "floating-point numbers"}  # Pillow's modes
+
+
 def _pair(value: object) -> object:
     return (value, value) if isinstance(value, int) else value
 
@@ -78,11 +81,24 @@ def _decode(file: Path, options: PictureOptions, size: tuple[int, int] | None) -
     with read_as(file, "an image file that can be read", *kinds), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(file) as image:
-            pixels = image.convert("L" if options.channels == "grey" else "RGB")
+            pixels = _in_bytes(file, image).convert("L" if options.channels == "grey" else "RGB")
         if size is not None and (pixels.height, pixels.width) != size:
             pixels = _resized(file, pixels, size, options.resize)
         array = np.asarray(pixels, dtype=np.uint8)
     return array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, 2, 0)  # noqa: PLR2004
+
+
+def _in_bytes(file: Path, image: "Image") -> "Image":
+    """The image with 8 bits a value: Pillow would clip wider ones, and so make nearly all white."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        # the high byte, as Pillow itself reads colours of 16 bits
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in _WIDE:
+        allowed = "an image of integers of 8 or 16 bits"
+        raise bad(file, allowed, f"Its values are {_WIDE[image.mode]}, of no known range.")
+    return image
 
 
 def _resized(file: Path, image: "Image", size: tuple[int, int], rule: str) -> "Image":

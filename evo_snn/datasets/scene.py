@@ -202,23 +202,27 @@ def _scaled(cube: NDArray[Any], train: NDArray[np.int64], components: int) -> ND
     rows, columns, bands = cube.shape
     spectra = cube.reshape(-1, bands)
     if components:
-        spectra = _projected(spectra, spectra[train].astype(np.float64), components)
+        spectra = principal_components(spectra, spectra[train].astype(np.float64), components)
     return _in_range(spectra, spectra[train]).reshape(rows, columns, -1)
 
 
-def _projected(
+def principal_components(
     spectra: NDArray[Any], known: NDArray[np.float64], components: int
 ) -> NDArray[np.float64]:
     """All spectra on the leading eigenvectors of the covariance of those that are known.
 
-    An eigenvector's sign is that which makes its largest entry positive.
+    An eigenvector's sign is that which makes its largest entry positive. One thread computes it:
+    several add up in another order, and a run compares its data bit by bit.
     """
-    mean = known.mean(0)
-    _, vectors = np.linalg.eigh(np.cov(known, rowvar=False).reshape(len(mean), -1))
-    leading = vectors[:, ::-1][:, :components]
-    largest = leading[np.abs(leading).argmax(0), np.arange(components)]
-    leading = leading * np.where(largest < 0, -1, 1)
-    projected: NDArray[np.float64] = (spectra - mean) @ leading
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        mean = known.mean(0)
+        _, vectors = np.linalg.eigh(np.cov(known, rowvar=False).reshape(len(mean), -1))
+        leading = vectors[:, ::-1][:, :components]
+        largest = leading[np.abs(leading).argmax(0), np.arange(components)]
+        leading = leading * np.where(largest < 0, -1, 1)
+        projected: NDArray[np.float64] = (spectra - mean) @ leading
     return projected
 
 

@@ -8,6 +8,7 @@ coding          a spike in step t, from 0                                       
 =============== ================================================================== =================
 ``rate``        with probability x, each step anew                                 1
 ``radix``       where bit T-1-t of round(x (2^T - 1)) is 1: the highest bit first  2^-t
+                (of more than 24 steps, in the first 24 as if there were no others)
 ``phase``       the same with K = 4 bits for T, step t mod K: over and over        2^-(t mod K)
 ``burst``       at 0, i, 2i, …, ceil(T x) times, with i = ceil(T - (T - 1) x)      1
 ``first_spike`` once, in the first step with x >= 1 - t / T                        1
@@ -28,10 +29,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from genomes.architecture import Coding
+from genomes.architecture import PHASES, Coding
 
-PHASES = 4
-"""Bits of a period of the phase coding."""
+RADIX_BITS = 24
+"""Most bits of the radix coding: the whole numbers that single precision tells apart."""
 
 _FIXED_SEED = 0
 """Of the random numbers with which a deployed network draws its rate-coded input."""
@@ -52,7 +53,7 @@ def encoded(x: Tensor, coding: Coding, steps: int, generator: torch.Generator | 
     if coding == "rate":
         return (_uniform(x, steps, generator) < x).to(x.dtype)
     if coding == "radix":
-        return _bits(x, steps, t)
+        return _bits(x, min(steps, RADIX_BITS), t)
     if coding == "phase":
         return _bits(x, PHASES, t % PHASES)
     if coding == "burst":
@@ -89,9 +90,10 @@ def regrouped(x: Tensor, steps: int) -> Tensor:
 
 
 def _bits(x: Tensor, bits: int, place: Tensor) -> Tensor:
-    """Bit ``place`` of the samples at so many bits, counted from the highest."""
+    """Bit ``place`` of the samples at so many bits, counted from the highest; 0 beyond the last."""
     levels = (x * (2**bits - 1)).round().long()
-    return ((levels >> (bits - 1 - place)) & 1).to(x.dtype)
+    found = (levels >> (bits - 1 - place).clamp(min=0)) & 1
+    return (found * (place < bits)).to(x.dtype)
 
 
 def _uniform(x: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:

@@ -6,11 +6,15 @@ and takes the entropy of the same probabilities; both are monotone for two class
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from evo_snn.snn.network import Network
+    from evo_snn.snn.passes import Observer
 
 
 class Ended(NamedTuple):
@@ -38,6 +42,18 @@ def ended(scores: Tensor, confidence: float) -> Ended:
     sure[-1] = True
     places = sure.int().argmax(0)
     return Ended(classes.gather(0, places.unsqueeze(0)).squeeze(0), places)
+
+
+def decided(network: Network, x: Tensor, observe: Observer | None = None) -> Ended:
+    """What a network decides of samples, and at which decision; without an exit at the last.
+
+    Args:
+        network: in evaluation mode.
+        x: (batch, *input_shape), of an event stream (batch, frames, *input_shape).
+        observe: as for the network.
+    """
+    left = network.architecture.exit
+    return ended(network.decisions(x, observe), left.confidence if left else 1.0)
 
 
 def loss_of_decisions(scores: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:

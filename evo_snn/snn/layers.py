@@ -98,8 +98,14 @@ class TrainableLayer(nn.Module):
         weight, scale = self._present_weight()
         return membrane_input(self.layer, source, weight), self._unit(scale)
 
-    def normalised(self, values: Tensor) -> Tensor:
-        """Batch normalisation of what neurons see, (N, *neuron_shape)."""
+    def normalised(self, values: Tensor, step: int = 0, steps: int = 1) -> Tensor:
+        """Batch normalisation of what neurons see, (N, *neuron_shape).
+
+        Args:
+            values: of a batch, or of one of its time steps.
+            step: which of them, from 0.
+            steps: in how many parts the batch comes, one after the other.
+        """
         return F.batch_norm(
             values,
             self.mean,
@@ -107,7 +113,7 @@ class TrainableLayer(nn.Module):
             self.scale,
             self.shift,
             training=self.training,
-            momentum=self._counted(),
+            momentum=self._counted(step, steps),
             eps=self.floor,
         )
 
@@ -123,10 +129,14 @@ class TrainableLayer(nn.Module):
         mean, variance = self.mean.numpy(), self.variance.numpy()
         compiled_normalisation.follow(mean, variance, moments, number, self._counted())
 
-    def _counted(self) -> float:
-        """Count a training batch; its weight in the running statistics."""
-        self.batches_seen += self.training
-        return max(1 / max(1, self.batches_seen), MOMENTUM)  # of few batches the plain average
+    def _counted(self, step: int = 0, steps: int = 1) -> float:
+        """Count a training batch at its first step; a step's weight in the running statistics.
+
+        In the end all steps of a batch weigh alike, and together as a batch that comes at once.
+        """
+        self.batches_seen += self.training and step == 0
+        newest = max(1 / max(1, self.batches_seen), MOMENTUM)  # of few batches the plain average
+        return newest / (steps - (steps - 1 - step) * newest)
 
     def _present_weight(self) -> tuple[Tensor, Tensor]:
         """The weight at its own bits, in a training step with noise what a chip makes of it.
@@ -197,8 +207,8 @@ class DeployedLayer(nn.Module):
         """What stands in the cells, ``layer.weight_shape``."""
         return self.levels.to(dtype)
 
-    def normalised(self, values: Tensor) -> Tensor:
-        """What neurons see of integer products, (N, *neuron_shape)."""
+    def normalised(self, values: Tensor, step: int = 0, steps: int = 1) -> Tensor:  # noqa: ARG002
+        """What neurons see of integer products, (N, *neuron_shape), in every step the same."""
         return values * by_channel(self.scale, values.ndim) + by_channel(self.bias, values.ndim)
 
 

@@ -111,7 +111,7 @@ class Pass:
                 weights = self.weights.view(-1, *[1] * (by_step.ndim - 1))
                 values = (by_step * weights).flatten(0, 1)
             if layer.neuron is None or layer.name in self.network.linked:
-                self.currents[layer.name] = module.normalised(values)
+                self.currents[layer.name] = module.normalised(values, *self.part)
             if layer.neuron is not None:
                 spikes = self._fire(layer, module, values, unit)
                 self.maps[layer.name] = self._stored(layer, spikes)
@@ -130,8 +130,13 @@ class Pass:
             if self.fuses and module.training and isinstance(module, TrainableLayer):
                 neuron = self.network.neuron(layer.name)
                 return neuron.fire_normalised(values, self.batch, self.steps, module, unit)
-            current = module.normalised(values)
+            current = module.normalised(values, *self.part)
         return self.spikes(layer.name, current, unit)
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Which part of a batch's values a layer gives at once, and of how many."""
+        return 0, 1
 
     @property
     def fuses(self) -> bool:
@@ -207,6 +212,11 @@ class _Step(Pass):
     time: int = 0
     before: _Step | None = None
     states: dict[str, State] = field(default_factory=dict)
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """One time step of all."""
+        return self.time, cast(Pass, self.outer).steps
 
     @property
     def fuses(self) -> bool:

@@ -60,14 +60,18 @@ def breakdown(layers: LayerArrays, chip: Chip) -> Breakdown:
     reads, steps = plan.matrices.times, layers.steps
     latency = first = _latencies(plan, parts, tiled, moved, reads, steps)
     if chip.values["pipelined"]:
-        one = np.ones((1, 1))
-        first = _latencies(plan, parts, tiled, moved, one, one)
+        once = layers.executed
+        first = _latencies(plan, parts, tiled, moved, once, once)
     state_bits = total(layers.present * 0)
     if spiking is not None:
         area = _merged(area, spiking.area)
         energy, latency = _merged(energy, spiking.energy), _merged(latency, spiking.time)
-        once = {"neuron": spiking.time["neuron"] / steps}
-        first = first | once | {"digital": spiking.time["digital"] / reads}
+        ran = {"neuron": steps, "digital": reads}
+        first = first | {
+            # nothing of a layer that no inference comes to
+            name: layers.executed * spiking.time[name] / np.where(times > 0, times, 1.0)
+            for name, times in ran.items()
+        }
         state_bits = spiking.state_bits
     times = added(latency)
     latency, interval = _operated(plan, latency, first, times)

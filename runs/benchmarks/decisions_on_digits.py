@@ -54,9 +54,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "input code `rate`": {"codings": ["rate"]},
     "input code `rate`, 16 steps": {"codings": ["rate"], "time_steps": [16]},
     "input code `radix`": {"codings": ["radix"]},
-    "input code `phase`": {"codings": ["phase"]},
+    "input code `phase`, 8 steps": {"codings": ["phase"], "time_steps": [8]},
     "input code `burst`": {"codings": ["burst"]},
     "input code `first_spike`": {"codings": ["first_spike"]},
+    "input code `first_spike`, 8 steps": {"codings": ["first_spike"], "time_steps": [8]},
     "input code `first_spike`, one spike at most": {
         "codings": ["first_spike"],
         "hidden_codes": ["once"],

@@ -1,4 +1,4 @@
-"""The pictures of docs/spaces.md: a decoded network of each space.
+"""The pictures of docs/spaces/: a decoded network of each space.
 
 python runs/benchmarks/space_pictures.py
 """
@@ -90,6 +90,68 @@ PICTURES: Mapping[str, tuple[str, tuple[int, ...], int, Mapping[str, Any]]] = {
             "stage2.block2.skip": "add",
             "stage3.stride": 2,
             "stage3.width": 32,
+        },
+    ),
+    "cell": (
+        "cell",
+        (3, 32, 32),
+        10,
+        {
+            "time_steps": 5,
+            "*.weight_bits": 8,
+            "width": 16,
+            "cell1.edge01": "conv3x3",
+            "cell1.edge13": "avgpool3x3",
+            "cell1.edge03": "skip",
+            "cell1.back10": "conv1x1",
+            "cell1.back31": "skip",
+            "cell2.edge01": "conv3x3",
+            "cell2.edge02": "skip",
+            "cell2.edge12": "conv1x1",
+            "cell2.edge23": "conv3x3",
+            "cell2.edge13": "skip",
+        },
+    ),
+    "spikenas_bench": (
+        "spikenas_bench",
+        (3, 32, 32),
+        10,
+        {
+            "cell.edge01": "conv1.5",
+            "cell.edge02": "conv0.5",
+            "cell.edge03": "conv1.0",
+            "cell.edge13": "conv0.5",
+            "cell.edge23": "skip",
+        },
+    ),
+    "blocks": (
+        "blocks",
+        (3, 32, 32),
+        10,
+        {
+            "time_steps": 4,
+            "*.weight_bits": 8,
+            "width": 16,
+            "stage1.slot1": "residual3x3",
+            "stage2.slot1": "residual5x5",
+            "stage2.slot2": "conv3x3",
+            "stage3.slot2": "conv5x5",
+        },
+    ),
+    "plain": (
+        "plain",
+        (1, 28, 28),
+        10,
+        {
+            "time_steps": 4,
+            "stages": 2,
+            "*.weight_bits": 4,
+            "*.kernel": 3,
+            "stage1.width": 8,
+            "stage1.blocks": 2,
+            "stage1.block2.skip": "or",
+            "stage2.width": 16,
+            "stage2.pool": "average",
         },
     ),
 }

@@ -46,3 +46,39 @@ def test_links_pools_and_bits_are_told(skip, read):
     assert "1-D convolution 3\n4 channels, 2-bit weights, average of 2" in texts
     arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
     assert len(arrows) == 3 + 1  # one a layer, and the link
+
+
+def test_nodes_links_and_feedback_are_drawn():
+    space = make_space("cell", (1, 8, 8), 10, {"stages": 1})
+    values = {"cell1.edge01": "conv3x3", "cell1.edge13": "avgpool3x3", "cell1.edge03": "skip"}
+    values |= {"cell1.back10": "conv1x1", "cell1.back31": "skip"}
+    network, ax, texts = picture(space, **values)
+    boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+
+    assert len(boxes) == len(network.order) == 7
+    assert [box.get_y() for box in boxes] == sorted(box.get_y() for box in boxes)
+    assert len(ax.lines) == 4 + 6  # what the layers read, and the links of the nodes
+    assert "cell1.node0: sum of 2 currents\nneurons of threshold 0.25" in texts
+    assert "cell1.edge01: convolution of 3 × 3\n8 × 8 × 8, 2-bit weights" in texts
+    assert "readout: read-out\n10 classes, 2-bit weights" in texts
+    back = [line for line in ax.lines if min(line.get_xdata()) < 0]
+    assert len(back) == 2  # to the left of the boxes, and upwards
+    assert all(line.get_ydata()[-1] < line.get_ydata()[0] for line in back)
+    (key,) = [one for one in ax.get_children() if one.__class__.__name__ == "Legend"]
+    assert [text.get_text() for text in key.get_texts()] == [
+        "reads spikes",
+        "adds a current",
+        "adds the mean of 3 × 3",
+        "the same, a time step later",
+    ]
+
+
+def test_lines_that_pass_a_box_lie_apart():
+    space = make_space("blocks", (1, 8, 8), 10, {"slots": [2]})
+    values = {"stage1.slot1": "residual3x3", "stage1.slot2": "residual5x5"}
+    _, ax, _ = picture(space, **values)
+    spans = [(line.get_xdata()[1], *line.get_ydata()[1:3]) for line in ax.lines]
+
+    for k, (lane, top, bottom) in enumerate(spans):
+        for other, start, end in spans[:k]:
+            assert lane != other or bottom < start or end < top

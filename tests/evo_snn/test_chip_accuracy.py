@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from evo_snn.chip_accuracy import fixed_part, hits_on_chip, metrics_on_chip, summary
 from evo_snn.fidelity import OnChip
 from evo_snn.snn import build, deploy
+from evo_snn.snn.exits import decided
 from evo_snn.snn.on_chip import on_chip
 from evo_snn.training import Samples, measure
 from genomes.spaces import make_space
@@ -168,3 +169,21 @@ def test_a_part_is_what_is_measured(network, samples):
     part = fixed_part(samples, 20)
     hits = hits_on_chip(network, CHIP, how, part, instances=range(3), seed=1)
     assert measured(network, samples, how) == summary(hits, 60)
+
+
+@pytest.mark.parametrize("option", ["time_exits", "depth_exits"])
+def test_with_an_exit_the_decisions_count(option):
+    options = {"max_stages": 2, "widths": [8], "time_steps": [4], "exit_confidences": [0.15]}
+    space = make_space("plain", (1, 8, 8), 10, {**options, option: ["on"]})
+    genome = [len(gene) - 1 if gene.name == "stages" else 0 for gene in space.genes]
+    network = deploy(build(space.decode(genome), 0))
+    x = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        decisions, last = decided(network, x).classes, network(x).argmax(1)
+    assert (decisions != last).any()
+
+    hits = hits_on_chip(
+        network, CHIP, replace(HOW, conditions=Conditions()), Samples(x, decisions),
+        instances=[0], seed=0,
+    )  # fmt: skip
+    assert hits.all()  # on ideal cells

@@ -242,7 +242,7 @@ documents = st.fixed_dictionaries(
         "search": st.fixed_dictionaries(
             {"space": names},
             optional={
-                "algorithm": st.sampled_from(["nsga2", "random", "spea2"]),
+                "algorithm": st.sampled_from(["nsga2", "random", "spea2", "snasnet"]),
                 "population": st.integers(2, 10**5),
                 "seed": st.integers(0, 2**63 - 1),
             },

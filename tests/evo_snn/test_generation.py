@@ -274,7 +274,9 @@ def climbers(
     """Who climbs of a generation, with half of them to keep."""
     missing: Any = None
     plan: Any = SimpleNamespace(
-        constraints=constraints, config=SimpleNamespace(ladder=SimpleNamespace(keep=0.5))
+        constraints=constraints,
+        config=SimpleNamespace(ladder=SimpleNamespace(keep=0.5)),
+        settings=SimpleNamespace(scoring=None),
     )
     made = Generation(
         number=1,

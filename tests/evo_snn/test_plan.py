@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from evo_snn.config_file import load_config
+from evo_snn.datasets import Split
 from evo_snn.objectives import BUILT_IN, Metric
 from evo_snn.plan import completed_box, make_plan
 from evo_snn.training import dataset
@@ -77,11 +78,73 @@ def test_every_metric_can_be_an_objective(name):
     assert (best > worst) == BUILT_IN[name].maximise
 
 
-def test_frames_are_refused_before_anything_is_searched(monkeypatch):
+@pytest.fixture
+def streams(monkeypatch):
+    """Digits as event streams: each four frames of the same."""
     still = dataset(load_config(CONFIG).data)
-    monkeypatch.setattr("evo_snn.plan.dataset", lambda section: replace(still, frames=4))
-    with pytest.raises(RequestError, match=r"data\.name: got 'digits'.*do not read frames yet"):
-        plan_of()
+    parts = {
+        part: Split(np.repeat(one.x[:, None], 4, axis=1), one.y)
+        for part, one in (("train", still.train), ("validation", still.validation))
+    }
+    monkeypatch.setattr("evo_snn.plan.dataset", lambda section: replace(still, frames=4, **parts))
+
+
+@pytest.mark.usefixtures("streams")
+def test_frames_are_refused_where_the_space_does_not_read_them():
+    genomes = plan_of().space.sample(4, np.random.default_rng(0))
+    assert {one.frames for one in plan_of().space.designs(genomes)[0]} == {4}
+    with pytest.raises(RequestError, match=r"data: got 'samples of 4 frames'; allowed: still"):
+        plan_of(space__codings=["rate"])
+
+
+LAYERS = {"hardware__schedule": "layers"}
+
+
+def test_a_chip_that_takes_layers_one_by_one_runs_what_has_no_order_in_time():
+    assert plan_of(**LAYERS).space.chips.base.word("schedule") == "layers"
+    assert plan_of(**LAYERS, space__depth_exits=["off", "on"]).needs_workers
+    in_steps = {**LAYERS, "hardware__schedule": "steps", "space__time_exits": ["off", "on"]}
+    assert plan_of(**in_steps).space.chips.base.word("schedule") == "steps"
+
+
+@pytest.mark.parametrize("exits", [["on"], ["off", "on"]])
+def test_a_chip_that_takes_layers_one_by_one_cannot_end_in_time(exits):
+    with pytest.raises(RequestError, match=r"hardware\.schedule: got 'layers'; allowed: 'steps'"):
+        plan_of(**LAYERS, space__time_exits=exits)
+
+
+def test_a_chip_that_takes_layers_one_by_one_has_no_feedback():
+    cells = {
+        "data": {"name": "digits"},
+        "search": {"space": "cell"},
+        "hardware": {"schedule": "layers"},
+        "objectives": {"names": ["accuracy", "parameters"]},
+    }
+    forward = load_config(cells, {"space.backward_operations": ["none"]})
+    assert make_plan(forward).space.chips.base.word("schedule") == "layers"
+    with pytest.raises(RequestError, match=r"hardware\.schedule: got 'layers'; allowed: 'steps'"):
+        make_plan(load_config(cells))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"objectives__names": ["accuracy", "decision_latency_ms"]},
+        {"constraints": {"decision_latency_ms": 100}},
+        {"hypervolume__box": {"decision_latency_ms": [1, 9]}},
+    ],
+)
+def test_still_samples_have_no_decision_latency(named):
+    with pytest.raises(RequestError, match="'decision_latency_ms'; allowed: metrics of still sam"):
+        plan_of(**named)
+
+
+def test_the_box_of_a_space_with_exits_is_of_inferences_that_do_not_end_early():
+    names = ["accuracy", "latency_ms", "energy_uj", "mean_time_steps", "mean_layers"]
+    for exits in (["off"], ["off", "on"]):
+        plan = plan_of(objectives__names=names, space__time_exits=exits)
+        assert plan.box["mean_time_steps"] == (0.5, 12)  # 1 to 6, and twice as far
+        assert 0 < plan.box["latency_ms"][0] < plan.box["latency_ms"][1]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from evo_snn.full_training import train
+from evo_snn.precision import _cell as precision_cell
 from evo_snn.precision import at_precision, precision
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import read_tensors, restore
 from evo_snn.training import data_of, measure, on_device
-from genomes.architecture import Architecture
+from genomes.architecture import Architecture, Exit
 from genomes.errors import RequestError
 from hardware import estimate
 from tests.chain import chain
@@ -53,6 +54,29 @@ def test_a_cell_is_the_network_at_its_precision(trained, smallest):
     assert cell["accuracy"] == measured.accuracy
     assert cell["energy_uj"] == cost.energy_uj
     assert cell["latency_ms"] == cost.latency_ms
+
+
+def test_cells_of_a_design_that_ends_early_cost_what_early_ends_cost(trained, smallest):
+    whole = Architecture.from_description(smallest.architecture)
+    early = replace(whole, exit=Exit("time", 0.01))  # any decision is that sure
+    tensors = read_tensors(trained.folder / "trained" / f"{smallest.key}.safetensors")
+    validation = on_device(data_of(trained).validation, "cpu")
+    found = [
+        precision_cell(
+            one,
+            chip=trained.chip,
+            tensors=tensors,
+            samples=(validation, validation),
+            settings=trained.config.training,
+            kernel="torch",
+            epochs=None,
+            seed=0,
+        )
+        for one in (whole, early)
+    ]
+    assert whole.time_steps > 1
+    assert found[1]["energy_uj"] < found[0]["energy_uj"]
+    assert found[1]["latency_ms"] < found[0]["latency_ms"]
 
 
 def test_a_designs_own_precision_changes_nothing():

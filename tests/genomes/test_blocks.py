@@ -29,6 +29,17 @@ EVERYTHING = {
     "input_bits": [4, 8],
     "weight_bits": [1, 3, 8],
     "quantizers": ["uniform", "power_of_two"],
+    "removed_columns": [0.0, 0.1, 0.4, 0.5],
+}
+
+ALL_GENES = EVERYTHING | {
+    "codings": ["direct", "rate", "phase", "radix"],
+    "first_layers": ["memory", "digital"],
+    "time_exits": ["off", "on"],
+    "depth_exits": ["off", "on"],
+    "exit_confidences": [0.8, 0.9],
+    "removed_columns": [0.0, 0.5],
+    "bit_groups": 2,
 }
 
 
@@ -129,6 +140,7 @@ def test_one_position_is_not_pooled():
             {"stage2.slot3": "conv3x3", "stage2.slot1.project.weight_bits": 8, "growth": 2},
             {"stage2.slot2": "conv3x3", "stage2.slot1.project.weight_bits": 8, "growth": 2},
         ),
+        ({"stem.removed": 0.4}, {}),  # of two columns none
     ],
 )
 def test_equal_networks_are_one_candidate(one, other):
@@ -142,7 +154,7 @@ def test_equal_networks_are_one_candidate(one, other):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 1, 5)])
 def test_many_genomes(shape):
     """Keys and networks are one to one, canonical forms their own, and costs finite."""
-    space = make_space("blocks", shape, 4, EVERYTHING)
+    space = make_space("blocks", shape, 4, ALL_GENES)
     rows = np.random.default_rng(0).integers(0, space.choices, (count(100, 2000), len(space.genes)))
     networks, found = {}, []
     for genome in rows:

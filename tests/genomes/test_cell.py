@@ -32,6 +32,16 @@ EVERYTHING = {
     "quantizers": ["uniform", "power_of_two"],
 }
 
+ALL_GENES = EVERYTHING | {
+    "codings": ["direct", "rate", "phase", "radix"],
+    "first_layers": ["memory", "digital"],
+    "time_exits": ["off", "on"],
+    "depth_exits": ["off", "on"],
+    "exit_confidences": [0.8, 0.9],
+    "removed_columns": [0.0, 0.5],
+    "bit_groups": 2,
+}
+
 
 def links_of(network):
     return {node.name: node.links for node in network.nodes}
@@ -137,6 +147,19 @@ def test_stages_copies_and_pools_by_hand():
     assert links_of(network)["cell1.copy2.node0"] == (Link("cell1.node3"),)
     assert links_of(network)["cell2.node0"] == (Link("reduction1"),)
     assert network.layers[-1].in_shape == (16, 4, 4)
+
+
+def test_an_inference_may_end_behind_a_stage():
+    options = SMALL | {"stages": [1, 2], "depth_exits": ["off", "on"], "widths": [4]}
+    space = make_space("cell", (1, 8, 8), 10, options)
+    values = {"depth_exit": "on", "cell1.edge03": "conv3x3", "readout.weight_bits": 5}
+    network = space.decode(genome_of(space, **values, stages=2))
+
+    assert [layer.name for layer in network.readouts] == ["exit1", "readout"]
+    assert [layer.in_shape for layer in network.readouts] == [(4, 8, 8), (8, 4, 4)]
+    assert {layer.weight_bits for layer in network.readouts} == {5}
+    assert network.exit.kind == "depth"
+    assert space.decode(genome_of(space, **values)).exit is None  # one stage has no way out
 
 
 def test_cells_may_be_alike():
@@ -245,8 +268,8 @@ def test_a_node_that_nothing_passes_is_one_move_away():
 @pytest.mark.parametrize(
     ("shape", "options"),
     [
-        ((1, 8, 8), EVERYTHING),
-        ((3, 32, 32), EVERYTHING | {"cells": "alike", "stages": [2, 3]}),
+        ((1, 8, 8), ALL_GENES),
+        ((3, 32, 32), ALL_GENES | {"cells": "alike", "stages": [2, 3]}),
         ((2, 1, 5), {"operations": ["skip", "conv1x1"], "backward_operations": ["avgpool3x3"]}),
         ((1, 8, 8), {"backward_operations": "none"}),
     ],

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genomes.architecture import Link, Node
+from genomes.architecture import Exit, Link, Node
 from genomes.cnn import activation_bits, read_bits, require_static
 from genomes.errors import RequestError
 from genomes.spaces import make_space
@@ -47,6 +47,7 @@ def test_what_needs_time_is_refused():
     )
     for network, reason in (
         (replace(CHAIN, frames=3), "3 frames a sample"),
+        (replace(CHAIN, exit=Exit("time", 0.9)), "an exit in time"),
         (replace(CHAIN, coding="rate"), "its input coded as 'rate'"),
         (back, "delayed links"),
     ):

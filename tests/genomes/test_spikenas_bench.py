@@ -138,8 +138,17 @@ EVERYTHING = {
     "state_bits": [6, 12],
 }
 
+ALL_GENES = EVERYTHING | {
+    "codings": ["direct", "rate", "phase", "radix"],
+    "first_layers": ["memory", "digital"],
+    "time_exits": ["off", "on"],
+    "depth_exits": ["off", "on"],
+    "exit_confidences": [0.8, 0.9],
+    "removed_columns": [0.0, 0.5],
+}
 
-@pytest.mark.parametrize("options", [{}, EVERYTHING])
+
+@pytest.mark.parametrize("options", [{}, ALL_GENES])
 def test_many_genomes(options):
     space = make_space("spikenas_bench", (3, 8, 8), 4, options)
     rows = np.random.default_rng(0).integers(0, space.choices, (count(100, 2000), len(space.genes)))

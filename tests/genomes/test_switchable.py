@@ -5,14 +5,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from genomes.architecture import Architecture
+from evo_snn.snn.codings import encoded
+from genomes.architecture import INPUT, PHASES, Architecture, Exit
 from genomes.convolutional import Chosen
 from genomes.options import CommonOptions, Switchable, switched_on
 from genomes.spaces import OWN_SPACES, make_space
+from tests.genomes.by_name import genome_of
 
 EVERYTHING = {
     "resets": ["hard", "subtract"],
@@ -20,10 +23,27 @@ EVERYTHING = {
     "hidden_codes": ["any", "once"],
     "state_bits": [6, 12],
     "input_bits": [4, 8],
+    "codings": ["direct", "phase", "rate", "radix"],  # phase and radix may be alike: not neighbours
+    "first_layers": ["memory", "digital"],
+    "time_exits": ["off", "on"],
+    "depth_exits": ["off", "on"],
+    "exit_confidences": [0.8, 0.9],
 }
 
-SWITCHED = {"reset", "surrogate", "hidden_code", "state_bits", "input_bits"}
+SWITCHED = {
+    *("reset", "surrogate", "hidden_code", "state_bits", "input_bits", "coding", "first_layer"),
+    *("time_exit", "depth_exit", "exit_confidence"),
+}
 """Their genes."""
+
+SAMPLES = torch.arange(256)[None] / 255
+
+
+def wanting(space, **wanted):
+    """The genome of these choices, else the first ones."""
+    return [
+        gene.choices.index(wanted[gene.name]) if gene.name in wanted else 0 for gene in space.genes
+    ]
 
 
 def test_a_switchable_decision_is_a_gene_where_there_is_something_to_decide():
@@ -33,11 +53,8 @@ def test_a_switchable_decision_is_a_gene_where_there_is_something_to_decide():
 
     assert [gene.name for gene in one.genes] == names
     assert {gene.name for gene in all_on.genes} - set(names) == SWITCHED
-    assert {gene.name for gene in all_on.genes if gene.kind == "categorical"} & SWITCHED == {
-        "reset",
-        "surrogate",
-        "hidden_code",
-    }
+    ordered = {gene.name for gene in all_on.genes if gene.kind == "ordered"} & SWITCHED
+    assert ordered == {"state_bits", "input_bits", "exit_confidence"}
 
 
 def test_one_choice_is_the_same_alone_and_in_a_list():
@@ -51,23 +68,64 @@ def test_one_choice_is_the_same_alone_and_in_a_list():
 @pytest.mark.parametrize(
     ("wanted", "inactive"),
     [
-        ({"neuron": "lif_box", "hidden_code": "any"}, set()),
-        ({"neuron": "lif", "hidden_code": "any"}, {"reset"}),  # Norse has no other for it
-        ({"neuron": "lif_box", "hidden_code": "once"}, {"reset"}),  # nothing follows a spike
-        ({"neuron": "lif_box", "time_steps": 1}, {"reset", "hidden_code"}),
+        ({}, set()),
+        ({"neuron": "lif"}, {"reset"}),  # Norse has no other for it
+        ({"hidden_code": "once"}, {"reset"}),  # nothing follows a spike
+        ({"time_steps": 1}, {"reset", "hidden_code", "time_exit", "exit_confidence"}),
+        ({"time_exit": "off"}, {"exit_confidence"}),
+        ({"coding": "rate"}, set()),  # what is coded has so many bits
+        ({"stages": 2, "depth_exit": "on"}, {"time_exit"}),  # one kind of exit at a time
+        ({"stages": 2}, set()),
     ],
 )
 def test_a_switched_on_gene_is_active_where_it_makes_a_difference(wanted, inactive):
     space = make_space("plain", (1, 8, 8), 10, {**EVERYTHING, "time_steps": [1, 4]})
-    wanted = {"time_steps": 4, "reset": "subtract", **wanted}
-    genome = [
-        gene.choices.index(wanted[gene.name]) if gene.name in wanted else 0 for gene in space.genes
-    ]
+    if "stages" not in wanted:
+        inactive = inactive | {"depth_exit"}  # a single hidden layer has no way to leave
+    wanted = {"time_steps": 4, "reset": "subtract", "time_exit": "on", **wanted}
+    genome = wanting(space, **wanted)
     felt = space.describe(genome)
     neuron = space.decode(genome).layers[0].neuron
 
     assert SWITCHED - set(felt) == inactive
     assert neuron.reset == ("hard" if "reset" in inactive else "subtract")
+
+
+def test_what_exits_codings_and_first_layers_make_of_a_network():
+    space = make_space("plain", (1, 8, 8), 10, {**EVERYTHING, "time_steps": [1, 4]})
+    usual = {"time_steps": 4, "stages": 2}
+
+    in_time = space.decode(wanting(space, time_exit="on", exit_confidence=0.9, **usual))
+    in_depth = space.decode(wanting(space, depth_exit="on", **usual))
+    coded = space.decode(wanting(space, coding="rate", first_layer="digital", **usual))
+
+    assert (in_time.exit, in_time.decisions, in_time.by_step) == (Exit("time", 0.9), 4, True)
+    assert (in_depth.exit, in_depth.decisions, in_depth.by_step) == (Exit("depth", 0.8), 2, False)
+    assert [layer.name for layer in in_depth.readouts] == ["exit1", "readout"]
+    assert (coded.coding, coded.exit, coded.static) == ("rate", None, False)
+    assert [layer.domain for layer in coded.workload.layers] == ["digital", "memory", "memory"]
+
+
+@pytest.mark.parametrize("steps", [3, 4])
+def test_one_period_of_phases_is_a_radix_train(steps):
+    options = {"codings": ["direct", "phase", "radix"], "time_steps": [steps, 8]}
+    space = make_space("plain", (1, 8, 8), 10, options)
+    phase, radix = (wanting(space, coding=coding) for coding in ("phase", "radix"))
+    alike = steps == 4
+
+    assert (space.key(phase) == space.key(radix)) == alike
+    assert (space.decode(phase) == space.decode(radix)) == alike
+    assert space.decode(phase).coding == "phase"
+
+
+def test_where_all_codings_are_alike_there_is_nothing_to_choose():
+    options = {"codings": ["phase", "radix"], "time_steps": [PHASES, 8]}
+    space = make_space("plain", (1, 8, 8), 10, options)
+    short, long = (wanting(space, coding="radix", time_steps=steps) for steps in (PHASES, 8))
+
+    assert "coding" not in space.describe(short)
+    assert space.decode(short).coding == "phase"
+    assert space.describe(long)["coding"] == "radix"
 
 
 def options_of(name):
@@ -133,7 +191,10 @@ def test_descriptions_and_workloads_hold_what_is_switched_on(drawn):
             variables = 2 if layer.neuron.kind == "lif" else 1
             bits = variables * layer.neuron.state_bits + layer.neuron.once
             assert work.neuron_state_bits == bits
-    assert network.workload.layers[0].input_bits == network.input_bits
+    first = network.workload.layers[0]
+    assert first.input_bits == (network.input_bits if network.coding == "direct" else 1)
+    assert first.static_input == network.static
+    assert all(layer.domain == "memory" for layer in network.layers if layer.source != INPUT)
 
 
 class Tinted(CommonOptions):
@@ -164,3 +225,16 @@ def test_decoding_asks_for_a_decision_with_and_without_a_gene():
     assert (without.number("layer1.tint"), without.word("mood")) == (3, "calm")
     assert with_gene.felt == {"layer1.tint", "mood"}
     assert without.felt == set()
+
+
+@pytest.mark.parametrize("codings", [["radix", "phase"], ["direct", "phase", "radix"]])
+@pytest.mark.parametrize("name", ["plain", "blocks", "cell"])
+def test_codings_that_give_the_same_spikes_are_one_candidate(name, codings):
+    options = {"codings": codings, "time_steps": [1, 3, PHASES, 5]}
+    space = make_space(name, (2, 8, 8), 3, options)
+
+    for steps in options["time_steps"]:
+        pair = [genome_of(space, time_steps=steps, coding=one) for one in ("radix", "phase")]
+        networks, keys = {space.decode(one) for one in pair}, {space.key(one) for one in pair}
+        trains = [encoded(SAMPLES, one, steps, None) for one in ("radix", "phase")]
+        assert len(keys) == len(networks) == (1 if torch.equal(*trains) else 2)

@@ -49,6 +49,14 @@ def test_early_exits_do_less_work() -> None:
     assert early.dense_synaptic_operations == 0.75 * whole.dense_synaptic_operations
 
 
+@pytest.mark.parametrize("layer", [FIRST, CONV])
+def test_layers_that_few_inferences_come_to_do_less_work(layer: dict[str, object]) -> None:
+    free = cost(1.0, 1.0, 1.0, 1.0)
+    whole, quarter = (workload(layer | {"executed": share}) for share in (1.0, 0.25))
+    expected = 0.25 * figures_of_merit(whole, free).dense_synaptic_operations
+    assert figures_of_merit(quarter, free).dense_synaptic_operations == expected
+
+
 def test_no_spikes_and_no_time_divide_nothing() -> None:
     merit = figures_of_merit(workload(CONV | {"input_rate": 0.0}), cost(1.0, 2.0, 0.0, 0.0))
     assert merit.energy_per_performed_synaptic_operation_pj is None

@@ -225,6 +225,37 @@ def test_inferences_that_end_before_a_layer_do_not_pay_for_it(static: bool) -> N
     assert part.area_mm2 == whole.area_mm2
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
+@pytest.mark.parametrize("domain", ["memory", "digital"])
+def test_layers_that_no_inference_comes_to_take_no_time(pipelined: bool, domain: str) -> None:
+    layers = [LAYER, LAYER | {"name": "two", "executed": 0.0, "domain": domain}]
+    workload = Workload.model_validate({"timesteps": 2, "layers": layers})
+    with np.errstate(all="raise"):
+        found = estimate(workload, "rram_neurosim_22nm", {"pipelined": pipelined})
+    (whole, none) = found.layers
+    assert whole.latency_ms > 0
+    assert none.latency_ms == none.energy_uj == 0
+    assert found.latency_ms == whole.latency_ms
+
+
+def test_a_pipelines_latency_follows_the_share_of_inferences_that_come() -> None:
+    second = LAYER | {"name": "two", "in_features": 4}
+    for steps in (1, 3):
+        whole, none, half = (
+            estimate(
+                Workload.model_validate(
+                    {"timesteps": steps, "layers": [LAYER, second | {"executed": share}]}
+                ),
+                "rram_neurosim_22nm",
+                {"pipelined": True},
+            ).latency_ms
+            for share in (1.0, 0.0, 0.5)
+        )
+        assert 0 < none < half < whole
+        if steps == 1:
+            assert half == pytest.approx((none + whole) / 2)
+
+
 def test_membranes_of_all_neurons_or_of_the_largest_layer() -> None:
     second = LAYER | {"name": "two", "in_features": 4, "out_features": 6, "neuron_state_bits": 10}
     document = {"timesteps": 2, "layers": [LAYER, second]}

@@ -113,6 +113,7 @@ def test_the_folders_of_nmnist(tmp_path):
     write_nmnist(tmp_path)
     data = load_dataset("nmnist", tmp_path, options={"frames": 6, "downsample": 2})
     assert data.frames == 6
+    assert 200 < data.recording_ms < 300  # 40 events at random in 300 ms
     assert data.train.x.shape == (12, 6, 2, 17, 17)
     assert data.input_shape == (2, 17, 17)
     assert data.test.y.tolist() == [0, 0, 1, 1, 2, 2]
@@ -161,6 +162,35 @@ def test_events_of_one_file(tmp_path):
     assert (data.test.x.sum((1, 2, 3, 4)) * 4).tolist() == [10] * 4
     other = load_dataset("events_npz", path, options=OPTIONS | {"clip": 4, "by": "count"})
     assert data_digest(other) != data_digest(data)
+
+
+def test_a_recording_lasts_from_its_first_event_to_its_last():
+    assert events([(0, 0, 0, 250), (1, 0, 0, 1249), (0, 1, 1, 700)]).duration_us == 1000
+    assert events([(0, 0, 0, 9)]).duration_us == 1
+    assert events([]).duration_us == 0
+
+
+@pytest.mark.parametrize("by", ["time", "count"])
+def test_the_mean_duration_is_that_of_recordings_for_training(tmp_path, by):
+    path = tmp_path / "events.npz"
+    lengths = 1000 * np.arange(1, 13)  # of the twelve recordings, in us
+    times = np.array([[5, *[7] * 8, 5 + length - 1] for length in lengths]).ravel()
+    write_npz(path, train_t_us=times)
+    data = load_dataset("events_npz", path, 0.5, options={**OPTIONS, "by": by})
+
+    durations = np.concatenate([data.train.durations_ms, data.validation.durations_ms])
+    assert sorted(durations) == [*range(1, 13)]
+    assert len(data.train) == 6
+    assert data.recording_ms == data.train.durations_ms.mean() != 6.5
+    assert data.recording_ms == pytest.approx(13 - data.validation.durations_ms.mean())
+    some = data.train.take(np.array([4, 1]))
+    assert some.durations_ms.tolist() == data.train.durations_ms[[4, 1]].tolist()
+
+
+def test_what_stands_still_has_no_duration():
+    digits = load_dataset("digits")
+    assert digits.train.durations_ms is None
+    assert digits.recording_ms == 0
 
 
 @pytest.mark.parametrize(
@@ -257,6 +287,8 @@ def test_both_forms_of_the_gestures_are_the_same_and_no_user_is_on_both_sides(tm
     assert first.train.x.shape == (6, 4, 2, 32, 32)
     assert first.validation.y.tolist() == [0, 1]  # both gestures of one user
     assert first.test.x.sum() > 0
+    assert first.recording_ms == pytest.approx(second.recording_ms)
+    assert 400 < first.recording_ms < 500  # 30 events at random in 500 ms
     for name in ("train", "validation", "test"):
         np.testing.assert_array_equal(getattr(first, name).x, getattr(second, name).x)
 

@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_named(tmp_path):
 def test_a_class_with_one_image_is_one_line(tmp_path):
     write(tmp_path, ("train", "test"))
     save(tmp_path / "train" / "cow" / "1.png", pixels(0))
-    with pytest.raises(RequestError, match="one example of class 2 for training"):
+    with pytest.raises(RequestError, match=r"one example of class 2 \(cow\) for training"):
         load_dataset("image_folder", tmp_path)
 
 
@@ -167,3 +167,26 @@ def test_broken_annotations_are_one_line(tmp_path):
     (tmp_path / "wnids.txt").unlink()
     with pytest.raises(RequestError, match=r"wnids.txt"):
         load_dataset("tiny_imagenet", tmp_path)
+
+
+@pytest.mark.parametrize("channels", ["grey", "rgb"])
+def test_wide_values_keep_their_high_byte_and_those_of_no_range_are_refused(tmp_path, channels):
+    write(tmp_path)
+    wide = (np.arange(30).reshape(6, 5) * 2000).astype(np.uint16)
+    save(tmp_path / "test" / "ant" / "9.png", wide)
+    data = load_dataset("image_folder", tmp_path, options={"channels": channels})
+    np.testing.assert_allclose(data.test.x[5][0], (wide >> 8) / 255, rtol=1e-6)
+
+    save(tmp_path / "test" / "ant" / "9.tif", np.full((6, 5), 0.5, np.float32))
+    with pytest.raises(RequestError, match=r"9\.tif.*8 or 16 bits. Its values are floating-point"):
+        load_dataset("image_folder", tmp_path)
+
+
+def test_parts_without_training_are_no_classes(tmp_path):
+    write(tmp_path, ("val", "test"))
+    with pytest.raises(RequestError, match="a folder with train. Has val and test alone"):
+        load_dataset("image_folder", tmp_path)
+    save(tmp_path / "cat" / "1.png", pixels(1))
+    save(tmp_path / "cat" / "2.png", pixels(2))
+    save(tmp_path / "cat" / "3.png", pixels(3))
+    assert load_dataset("image_folder", tmp_path).names == ("cat", "test", "val")

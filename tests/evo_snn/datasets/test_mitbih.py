@@ -223,6 +223,7 @@ def arrays(**changes):
     [
         ({"x": np.full((60, 16), np.nan)}, "x: got '960 values that are NaN"),
         ({"y": np.arange(60) % 6}, "y: got 5; allowed: 0 to 4, for NSVFQ"),
+        ({"y": np.arange(60) % 3 - 1}, "y: got -1; allowed: 0 to 4, for NSVFQ"),
         ({"record": np.arange(59)}, "whole numbers"),
         ({"record": np.full(60, 102)}, "no record of DS1"),
         ({"y": np.r_[3, np.arange(59) % 2]}, "one example of class 3"),

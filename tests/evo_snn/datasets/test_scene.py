@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
+from threadpoolctl import threadpool_limits
 
 from evo_snn.datasets import load_dataset
 from evo_snn.datasets.blocks import by_blocks
 from evo_snn.datasets.cubes import Scene
-from evo_snn.datasets.scene import SceneOptions, scene_parts
+from evo_snn.datasets.scene import SceneOptions, principal_components, scene_parts
 from evo_snn.testing import check_dataset
 from genomes.errors import RequestError
 
@@ -186,6 +187,23 @@ def test_principal_components_are_those_of_the_training_pixels(monkeypatch):
     theirs = pca.transform(known) * np.sign(largest)
     theirs = (theirs - theirs.min(0)) / np.ptp(theirs, axis=0)
     np.testing.assert_allclose(np.asarray(parts.train.x)[:, 0, :, 0, 0], theirs, atol=1e-5)
+
+
+def with_threads(count, function):
+    with threadpool_limits(limits=count, user_api="blas"):
+        return function()
+
+
+def test_parts_do_not_change_with_the_number_of_threads():
+    truth = (np.arange(60) // 4 % 4)[np.newaxis].repeat(60, 0)  # many blocks are equally good
+    pixels = [with_threads(n, lambda: by_blocks(truth, 1, 0, 0.4, 0, drop=False)) for n in (1, 2)]
+    np.testing.assert_array_equal(pixels[0].test, pixels[1].test)
+
+
+def test_components_do_not_change_with_the_number_of_threads():
+    x = np.random.default_rng(0).normal(size=(3000, 204))
+    found = [with_threads(n, lambda: principal_components(x, x[:1500], 20)) for n in (1, 2)]
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_few_labels_are_spread_and_the_random_split_says_that_it_leaks():

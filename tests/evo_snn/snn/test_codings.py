@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evo_snn.snn.codings import PHASES, encoded, regrouped, step_weights
+from evo_snn.snn.codings import encoded, regrouped, step_weights
+from genomes.architecture import PHASES
 
 CODES = ("rate", "radix", "phase", "burst", "first_spike")
 
@@ -130,3 +131,18 @@ def test_frames_of_each_step(frames, steps, expected):
     x = torch.arange(float(frames)).view(1, frames, 1)
 
     assert regrouped(x, steps).flatten().tolist() == expected
+
+
+@pytest.mark.parametrize("steps", [24, 25, 63, 128, 1024])
+def test_a_radix_train_of_many_steps_is_the_number(steps):
+    weights = step_weights("radix", steps)
+    for x in (1.0, 0.5, 3 / 255):
+        spikes = train(x, "radix", steps)
+
+        assert sum(s * w for s, w in zip(spikes, weights, strict=True)) == pytest.approx(2 * x)
+
+
+@given(x=st.floats(0, 1))
+def test_one_period_of_phases_is_a_radix_train(x):
+    assert train(x, "phase", PHASES) == train(x, "radix", PHASES)
+    assert step_weights("phase", PHASES) == step_weights("radix", PHASES)

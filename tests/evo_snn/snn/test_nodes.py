@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from evo_snn.costing import measured_metrics
 from evo_snn.snn import build, deploy
 from evo_snn.snn.activity import Activity
 from genomes.architecture import Node
 from genomes.spaces import make_space
+from hardware import estimate
 from tests.counts import count
 from tests.evo_snn.snn.conftest import NEURONS, switched, train_a_little
 
@@ -207,6 +209,21 @@ def test_rates_are_those_of_all_neurons_that_a_layer_carries(network):
         if layer.source != "input":
             read = torch.cat(seen.sources[layer.name])
             assert rates[layer.name][0] == pytest.approx(float(read.mean()))
+
+
+def test_the_spike_rate_is_that_of_the_neurons_that_there_are(network):
+    trained, x = network
+    one, seen, activity = trained.architecture, Seen(), Activity(trained.architecture.carriers)
+    deployed = deploy(trained)
+    deployed(x, observe=activity)
+    deployed(x, observe=seen)
+    workload = one.workload.with_rates(activity.rates())
+
+    metrics = measured_metrics(one, workload, estimate(workload))
+
+    fired = torch.cat([part.flatten() for parts in seen.spikes.values() for part in parts])
+    assert metrics["spike_rate"] == pytest.approx(float(fired.mean()))
+    assert metrics["spikes"] == pytest.approx(float(fired.sum()) / len(x))
 
 
 def test_a_training_step_gives_everything_a_finite_gradient(network):

@@ -170,6 +170,30 @@ def test_feedback_is_felt():
         assert not torch.equal(network(samples(7)), cut(samples(7)))
 
 
+def test_statistics_of_a_loop_are_those_of_all_its_steps_alike():
+    network = build(FEEDBACK, 3, "torch").double().train()
+    layer, given = network.layer("back"), []
+    plain, expected = layer.normalised, torch.zeros(())
+
+    def seen(values, *part):
+        given.append(values)
+        return plain(values, *part)
+
+    layer.normalised = seen
+    for batch in range(1, 13):  # from the tenth batch on, a tenth
+        given.clear()
+        with torch.no_grad():
+            network(samples(batch))
+        parts = torch.stack(given)
+        assert len(parts) == STEPS
+        newest = torch.stack([parts.mean((0, 1, 3, 4)), parts.var((1, 3, 4)).mean(0)])
+        share = max(1 / batch, 0.1)
+        expected = (1 - share) * expected + share * newest
+
+    assert parts.mean((1, 3, 4)).std(0).max() > 0.01  # steps differ
+    assert torch.allclose(torch.stack([layer.mean, layer.variance]), expected)
+
+
 @pytest.mark.parametrize("architecture", [FORWARD, FEEDBACK], ids=["forward", "feedback"])
 def test_gradients_reach_everything(architecture):
     network = build(architecture, 3).train()

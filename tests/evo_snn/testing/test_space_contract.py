@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from evo_snn.testing import check_space
-from genomes.architecture import Architecture
 from genomes.errors import RequestError
 from genomes.genes import Gene
 from genomes.plain import PlainOptions, PlainSpace
@@ -86,6 +86,10 @@ class Unfelt(Tiny):
     def active(self, genome):
         return np.append(self.tiny().active(np.asarray(genome)[:-1]), True)
 
+    def canonical(self, genome):
+        *felt, last = self.checked(genome)
+        return np.append(self.tiny().canonical(felt), last)
+
     def decode(self, genome):
         return self.tiny().decode(self.checked(genome)[:-1])
 
@@ -94,8 +98,7 @@ class Noisy(Tiny):
     """Decodes to something else each time."""
 
     def decode(self, genome):
-        found = super().decode(genome)
-        return Architecture(**{**found.__dict__, "time_steps": 2 + next(_calls) % 3})
+        return replace(super().decode(genome), time_steps=2 + next(_calls) % 3)
 
 
 class OfTheProcess(Tiny):
@@ -103,10 +106,9 @@ class OfTheProcess(Tiny):
 
     def decode(self, genome):
         found = super().decode(genome)
-        fields = {name: getattr(found, name) for name in Architecture.__dataclass_fields__}
         here = str(os.getpid())  # a process that this one starts has its number by then
         first = os.environ.setdefault("EVO_SNN_FIRST_TO_DECODE", here) == here
-        return Architecture(**{**fields, "input_bits": 5 + first})
+        return replace(found, input_bits=5 + first)
 
 
 class Leaky(Tiny):
