@@ -435,8 +435,8 @@ def config_error(error: ValidationError, model: type[BaseModel], *, field: str) 
         if inner is None:
             break
         model = inner
-    unknown_key = unknown_name(field, first["loc"][-1], model.model_fields)
-    return unknown_key if unknown_key.remedy else _of_another_section(unknown_key)
+    # the key itself in another section is likelier meant than a key that only looks like it
+    return _of_another_section(unknown_name(field, first["loc"][-1], model.model_fields))
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

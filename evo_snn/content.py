@@ -203,12 +203,15 @@ def _named_problems(
     }
     if own is not None and own.name == space.get("name"):
         try:
-            checked = own.Options.model_validate(config.space).model_dump(mode="json")
+            checked, stored = (
+                own.Options.model_validate(given).model_dump(mode="json")
+                for given in (config.space, options)
+            )
         except ValueError as error:
             reason = " ".join(str(error).split())
             yield Problem("configuration", f"config.toml: space: {reason}", file="config.toml")
         else:
-            pairs["space"] = (json.loads(json.dumps(checked)), options)
+            pairs["space"] = (json.loads(json.dumps(checked)), json.loads(json.dumps(stored)))
     for name, (here, there) in pairs.items():
         if here != there:
             text = f"config.toml: {name} is {here!r}, but the database has {there!r}"
@@ -379,10 +382,13 @@ def _own_space(content: Content) -> tuple[SearchSpace | None, str]:
             description["input_shape"],
             description["classes"],
             description["options"],
+            description.get("frames", 0),
         )
         genes = _began_with(content).hardware
         space = DesignSpace(network, chip_genes(genes, stored_chip(content.value)))
-        same = json.loads(json.dumps(space.description())) == description
+        made = json.loads(json.dumps(space.description()))
+        # options of which it was made; those that came later are at their defaults
+        same = made == {**description, "options": made["options"]}
     except (ValueError, TypeError, KeyError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return None, f"the description of the search space makes no space: {reason}"

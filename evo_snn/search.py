@@ -285,7 +285,7 @@ def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) 
     for field, stored, present in (
         ("data", store.meta(DATA_DIGEST), plan.settings.data_digest),
         ("on_chip.device", store.meta(DEVICE_DIGEST), device_digest(config.on_chip)),
-        ("space", store.meta("space"), plan.space.description()),
+        ("space", *_described(store.meta("space"), plan.space.description())),
         ("objectives", store.objectives(), [metric.record for metric in plan.objectives]),
         ("plugins", _names(records), _names(plan.plugins)),
     ):
@@ -297,6 +297,11 @@ def _stored_plan(store: Store, config: Config, records: Sequence[PluginRecord]) 
                 "Go on with the file and the versions that config.toml names.",
             )
     return plan
+
+
+def _described(stored: dict[str, Any], present: dict[str, Any]) -> tuple[object, object]:
+    """Descriptions of a space to compare: options that came later are at their defaults."""
+    return {**stored, "options": {**present["options"], **stored["options"]}}, present
 
 
 def _names(records: Sequence[PluginRecord]) -> list[tuple[str, str]]:

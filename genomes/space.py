@@ -217,6 +217,7 @@ class SearchSpace(ABC):
             "version": self.version,
             "input_shape": list(self.input_shape),
             "classes": self.classes,
+            **({"frames": self.frames} if self.frames else {}),
             "options": self.options.model_dump(mode="json"),
             "genes": [
                 {"name": g.name, "kind": g.kind, "choices": list(g.choices)} for g in self.genes

@@ -411,7 +411,7 @@ def test_nsga3_needs_a_member_an_objective(space):
     assert len(set(genomes_of(generations))) == 12
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "snasnet"])  # knows no bounds
 def test_founders_are_affordable_where_they_can_be(name, space):
     def narrow(genomes):
         return genomes[:, 6] == 0

@@ -1,12 +1,16 @@
 """A search on recordings: when they are decided, and what else reads their frames."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from evo_snn.costing import decision_latency_ms
 from evo_snn.early_exits import exits
 from evo_snn.full_training import train
+from evo_snn.integrity import check
 from evo_snn.precision import precision
+from evo_snn.search import resume
 from evo_snn.training import data_of
 from genomes.architecture import Architecture
 from genomes.errors import RequestError
@@ -93,3 +97,13 @@ def test_other_parts_of_the_program_read_frames(run):
     assert 1 <= row["test_mean_time_steps"] <= 4
     with pytest.raises(RequestError, match="from_cnn: got 'a network with 4 frames a sample'"):
         train(run, [candidate.key], epochs=1, from_cnn=True)
+
+
+def test_a_run_on_recordings_is_whole_and_goes_on(run, tmp_path):
+    """Their number of frames is part of what keys are made of."""
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy)
+
+    assert check(copy).problems == ()
+    assert resume(copy, generations=3).folder == copy
+    assert check(copy).problems == ()

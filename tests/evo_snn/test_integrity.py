@@ -200,6 +200,19 @@ def test_a_description_that_is_not_that_of_our_space_is_found(folder):
     assert "the description is not that of the space 'plain'" in texts(folder)
 
 
+def test_a_run_of_before_an_option_came_is_whole_and_goes_on(tmp_path):
+    """The option is at its default, and keys do not change by it."""
+    folder = search(tmp_path / "run", search__generations=2).folder
+    with Store.open(folder) as store:
+        description = store.meta("space")
+    older = {key: value for key, value in description["options"].items() if key != "codings"}
+    set_meta(folder, "space", {**description, "options": older})
+
+    assert texts(folder) == []
+    resume(folder, generations=3)
+    assert texts(folder) == []
+
+
 def test_keys_of_a_space_that_is_not_ours_are_not_computed(folder):
     with Store.open(folder) as store:
         description = store.meta("space")

@@ -377,7 +377,7 @@ def test_measuring_counts_over_all_batches():
     sizes = []
 
     class Counting:
-        architecture = SimpleNamespace(carriers={}, exit=None)
+        architecture = SimpleNamespace(carriers={}, exit=None, decisions=1, classes=3)
 
         def decisions(self, x, observe):
             sizes.append(len(x))

@@ -91,10 +91,20 @@ class BareLayer(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """(N, *in_shape) → (N, *neuron_shape), or what is left to be pooled."""
+        values, _ = self.product(source)
+        return values if self.shift is None else values + self.shift
+
+    def product(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, before a read-out's bias, and `unit`."""
+        return self._product(source), self.unit()
+
+    def normalised(self, values: Tensor, *_: int) -> Tensor:
+        """The same values, whatever step they are of: nothing is normalised here."""
+        return values
+
+    def _product(self, source: Tensor) -> Tensor:
         if self.repeats > 1:
             source = source.repeat(self.repeats, *[1] * (source.ndim - 1))
-        if self.shift is not None:
-            return product(self.layer, source, self.weight) + self.shift
         if self.pooling == "merged":
             return membrane_input(self.layer, source, self.weight)
         values = product(self.layer, source, self.weight)
