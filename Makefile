@@ -20,6 +20,9 @@ test: $(STAMP)
 # Random genomes of every space by the thousand, and networks of them by the fifty.
 test-long: $(STAMP)
 	EVO_SNN_LONG=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		tests/evo_snn/snn/test_every_decision.py tests/genomes/test_cell.py \
+		tests/genomes/test_blocks.py tests/genomes/test_spikenas_bench.py \
+		tests/genomes/test_weight_genes.py tests/evo_snn/snn/test_nodes.py \
 		tests/evo_snn/testing/test_space_contract.py tests/evo_snn/test_inheritance.py \
 		tests/evo_snn/snn/test_cases.py tests/evo_snn/snn/test_deployment.py \
 		tests/evo_snn/snn/test_network.py
