@@ -13,18 +13,17 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import digits_training
 import torch
+from digits_training import network_of
 from torch import Tensor
 
-from evo_snn.config import TrainingSection
 from evo_snn.datasets import Dataset, load_dataset
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import restore
-from evo_snn.training import fit, make_reproducible, measure, on_device
+from evo_snn.training import make_reproducible, measure
 from genomes.architecture import Architecture, Surrogate
-from genomes.spaces import make_space
 
-LOOKS = 20
 USUAL: Mapping[str, Any] = {
     "max_stages": 2,
     "max_blocks": 1,
@@ -70,30 +69,13 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 
 def architecture(options: Mapping[str, Any]) -> Architecture:
     """The network with some options made otherwise."""
-    space = make_space("plain", (1, 8, 8), 10, {**USUAL, **options})
-    genes = [(gene.choices, CHOSEN.get(gene.name, gene.choices[0])) for gene in space.genes]
-    return space.decode([choices.index(choice) for choices, choice in genes])
+    return network_of({**USUAL, **options}, CHOSEN)
 
 
 def trained(network: Architecture, data: Dataset, epochs: int, seed: int) -> tuple[float, float]:
     """Test accuracy, and spikes a neuron and inference."""
-    train, validation, test = (
-        on_device(part, "cpu") for part in (data.train, data.validation, data.test)
-    )
-    settings = TrainingSection()
+    fitted, test = digits_training.trained(network, data, epochs, seed)
     model = build(network, seed)
-    fitted = fit(
-        model,
-        train,
-        validation,
-        steps=epochs * (len(train) // settings.batch_size),
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        warm_up=settings.warm_up,
-        looks=LOOKS,
-        seed=seed,
-    )
     restore(model, fitted.tensors)
     spikes: list[Tensor | None] = []
     with torch.no_grad():

@@ -17,21 +17,19 @@ from typing import Any
 
 import pandas as pd
 import torch
+from digits_training import network_of, trained
 from matplotlib.axes import Axes
 
 from analysis import style
-from evo_snn.config import TrainingSection
 from evo_snn.datasets import Dataset, load_dataset
 from evo_snn.early_exits import CONFIDENCES, swept
 from evo_snn.snn import build, deploy
 from evo_snn.snn.tensors import restore
-from evo_snn.training import fit, make_reproducible, on_device
+from evo_snn.training import make_reproducible
 from genomes.architecture import Architecture, Exit
-from genomes.spaces import make_space
 from hardware import load_chip
 
 CHIP = "rram_neurosim_22nm"
-LOOKS = 20
 USUAL: Mapping[str, Any] = {
     "max_stages": 3,
     "max_blocks": 1,
@@ -55,30 +53,12 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 
 def architecture(options: Mapping[str, Any]) -> Architecture:
     """The network with some options made otherwise; without an exit it can end in time."""
-    space = make_space("plain", (1, 8, 8), 10, {**USUAL, **options})
-    genes = [(gene.choices, CHOSEN.get(gene.name, gene.choices[0])) for gene in space.genes]
-    return space.decode([choices.index(choice) for choices, choice in genes])
+    return network_of({**USUAL, **options}, CHOSEN)
 
 
 def measured(one: Architecture, data: Dataset, epochs: int, seed: int) -> pd.DataFrame:
     """Train a network, and let it end on the test part by each confidence."""
-    train, validation, test = (
-        on_device(part, "cpu") for part in (data.train, data.validation, data.test)
-    )
-    settings = TrainingSection()
-    network = build(one, seed)
-    fitted = fit(
-        network,
-        train,
-        validation,
-        steps=epochs * (len(train) // settings.batch_size),
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        warm_up=settings.warm_up,
-        looks=LOOKS,
-        seed=seed,
-    )
+    fitted, test = trained(one, data, epochs, seed)
     ending = build(replace(one, exit=one.exit or Exit("time", 1.0)), seed)
     restore(ending, fitted.tensors)
     return pd.DataFrame(swept(deploy(ending), test, load_chip(CHIP), CONFIDENCES))

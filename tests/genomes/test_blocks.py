@@ -1,18 +1,14 @@
 """The blocks space: slots decoded by hand, and what is one candidate."""
 
-import json
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genomes.architecture import Architecture, Link
+from genomes.architecture import Link
 from genomes.errors import RequestError
 from genomes.spaces import make_space
-from hardware import totals
-from tests.counts import count
 from tests.genomes.by_name import genome_of
+from tests.genomes.many import check_many_genomes
 
 SMALL = {"widths": [4], "neurons": ["lif_box"], "time_steps": [3]}
 
@@ -153,21 +149,7 @@ def test_equal_networks_are_one_candidate(one, other):
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 1, 5)])
 def test_many_genomes(shape):
-    """Keys and networks are one to one, canonical forms their own, and costs finite."""
-    space = make_space("blocks", shape, 4, ALL_GENES)
-    rows = np.random.default_rng(0).integers(0, space.choices, (count(100, 2000), len(space.genes)))
-    networks, found = {}, []
-    for genome in rows:
-        canonical = space.canonical(genome)
-        network = space.decode(genome)
-        found.append(network.workload)
-        assert np.array_equal(space.canonical(canonical), canonical)
-        assert not canonical[~space.active(canonical)].any()
-        text = json.dumps(network.describe())
-        assert networks.setdefault(text, space.key(genome)) == space.key(genome)
-        assert Architecture.from_description(json.loads(text)) == network
-    assert len(set(networks.values())) == len(networks)
-    assert all(np.isfinite(values).all() for values in totals(found).values())
+    check_many_genomes(make_space("blocks", shape, 4, ALL_GENES))
 
 
 @given(st.data())

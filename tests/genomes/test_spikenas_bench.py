@@ -1,6 +1,5 @@
 """The space of SpikeNAS-Bench, against its tables where they are there."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,8 @@ import pytest
 from genomes.architecture import Link
 from genomes.spaces import make_space
 from genomes.wiring import FORWARD, living
-from hardware import totals
-from tests.counts import count
 from tests.genomes.by_name import genome_of
+from tests.genomes.many import check_many_genomes
 
 TABLES = Path(__file__).parents[3] / "shared" / "tables"
 
@@ -150,15 +148,4 @@ ALL_GENES = EVERYTHING | {
 
 @pytest.mark.parametrize("options", [{}, ALL_GENES])
 def test_many_genomes(options):
-    space = make_space("spikenas_bench", (3, 8, 8), 4, options)
-    rows = np.random.default_rng(0).integers(0, space.choices, (count(100, 2000), len(space.genes)))
-    networks, found = {}, []
-    for genome in rows:
-        network = space.decode(genome)
-        canonical = space.canonical(genome)
-        found.append(network.workload)
-        assert np.array_equal(space.canonical(canonical), canonical)
-        text = json.dumps(network.describe())
-        assert networks.setdefault(text, space.key(genome)) == space.key(genome)
-    assert len(set(networks.values())) == len(networks)
-    assert all(np.isfinite(values).all() for values in totals(found).values())
+    check_many_genomes(make_space("spikenas_bench", (3, 8, 8), 4, options))

@@ -14,7 +14,9 @@ PATH = Path(__file__).parents[2] / "runs" / "benchmarks" / "decisions_on_digits.
 def script():
     specification = importlib.util.spec_from_file_location("decisions_on_digits", PATH)
     module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PATH.parent))
+        specification.loader.exec_module(module)
     return module
 
 

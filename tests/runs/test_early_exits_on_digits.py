@@ -13,7 +13,9 @@ PATH = Path(__file__).parents[2] / "runs" / "benchmarks" / "early_exits_on_digit
 def script():
     specification = importlib.util.spec_from_file_location("early_exits_on_digits", PATH)
     module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PATH.parent))
+        specification.loader.exec_module(module)
     return module
 
 
